@@ -1,0 +1,1 @@
+"""Adapters: each touches one part of the world and translates its errors at the edge."""

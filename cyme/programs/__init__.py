@@ -1,0 +1,1 @@
+"""The executables: options, start-up, signals, and the wiring of all parts."""
