@@ -1,0 +1,390 @@
+"""The brokers in use, each with one greenlet and one connection for remote control.
+
+One greenlet a broker, because concurrent broadcasts that share a connection pool wait for each
+other for ever, and because a hung broker must delay nobody but itself. The greenlet surveys the
+workers at intervals and does, in between and in order, what others ask of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+import gevent
+from gevent.event import AsyncResult
+from gevent.queue import Empty, Full
+from gevent.queue import Queue as Inbox
+
+from cyme.core.model import Broker, Queue
+from cyme.core.ports import Clock, Control, Controls
+from cyme.core.workers import Report
+from cyme.errors import BrokerUnavailable, DeadlineExceeded, Overloaded
+from cyme.runtime.journal import Journal
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+JOBS_MAX = 1000
+BROKERS_MAX = 64
+
+SURVEY_TIMEOUT_S = 2.0
+URGENT_PERIOD_S = 0.25
+URGENT_TIMEOUT_S = 0.5
+LIMITS_EVERY_SURVEYS = 6
+RETRY_S_FIRST = 1.0
+RETRY_S_MAX = 10.0
+IDLE_CLOSE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerView:
+    """What is known of a broker.
+
+    Attributes:
+        up: Whether it answers; None before the first attempt.
+        since: Since when (monotonic seconds).
+        reason: Why it is down, in words; empty when it is not.
+    """
+
+    up: bool | None
+    since: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a survey learnt of one node.
+
+    Attributes:
+        asked_at: When it was asked (monotonic seconds).
+        report: What it said, None if it did not answer in time.
+    """
+
+    asked_at: float
+    report: Report | None
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The nodes that a broker's surveys ask.
+
+    Attributes:
+        nodes: All of them, asked at every interval.
+        urgent: Those whose answer is waited for, asked several times a second.
+        limits_wanted: Whether the next full survey should ask for limits as well.
+    """
+
+    nodes: tuple[str, ...] = ()
+    urgent: tuple[str, ...] = ()
+    limits_wanted: bool = False
+
+
+Job = Callable[[Control], object]
+
+
+class BrokerWatch:
+    """One broker: its connection, its greenlet, what is known of it."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        control: Control,
+        *,
+        clock: Clock,
+        journal: Journal,
+        interval_s: float,
+        on_news: Callable[[], None],
+    ) -> None:
+        self.broker = broker
+        self._control = control
+        self._clock = clock
+        self._journal = journal
+        self._interval_s = interval_s
+        self._on_news = on_news
+        self._inbox: Inbox[tuple[Job, AsyncResult[object]]] = Inbox(JOBS_MAX)
+        self._wake = gevent.event.Event()
+        self._watched = Watched()
+        self._view = BrokerView(None, clock.monotonic())
+        self._answers: dict[str, Answer] = {}
+        self._next_full = 0.0
+        self._next_urgent = 0.0
+        self._full_surveys = 0
+        self._retry_s = RETRY_S_FIRST
+        self._greenlet: gevent.Greenlet | None = None
+        self.used_at = clock.monotonic()
+
+    @property
+    def view(self) -> BrokerView:
+        """What is known of the broker now."""
+        return self._view
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        """End the watch at once and close the connection; jobs that wait are refused."""
+        if self._greenlet is not None:
+            self._greenlet.kill(timeout=SURVEY_TIMEOUT_S)
+        while not self._inbox.empty():
+            _, result = self._inbox.get_nowait()
+            result.set_exception(BrokerUnavailable("This branch is stopping."))
+        self._control.close()
+
+    def watch(self, watched: Watched) -> None:
+        """Say which nodes to ask; a change of the urgent ones takes effect at once."""
+        changed = watched.urgent != self._watched.urgent or (
+            watched.limits_wanted and not self._watched.limits_wanted
+        )
+        self._watched = watched
+        self.used_at = self._clock.monotonic()
+        if watched.limits_wanted:
+            self._next_full = 0.0
+        if changed:
+            self._wake.set()
+
+    def look_soon(self) -> None:
+        """Survey all nodes as soon as the jobs before it are done."""
+        self._next_full = 0.0
+        self._wake.set()
+
+    def take_answers(self) -> Mapping[str, Answer]:
+        """Return what was learnt since the last call, by node."""
+        answers, self._answers = self._answers, {}
+        return answers
+
+    def post(self, job: Job) -> AsyncResult[object]:
+        """Have a job done in its turn.
+
+        Raises:
+            Overloaded: Too many jobs wait already.
+        """
+        result: AsyncResult[object] = AsyncResult()
+        self.used_at = self._clock.monotonic()
+        try:
+            self._inbox.put_nowait((job, result))
+        except Full:
+            raise Overloaded(
+                f"{JOBS_MAX} operations wait for the broker {self.broker.masked_url}; "
+                "try again in a moment."
+            ) from None
+        self._wake.set()
+        return result
+
+    # --- the greenlet ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._turn()
+            except Exception:  # the top of a greenlet; it must go on
+                logger.exception("watching broker %s failed", self.broker.masked_url)
+                gevent.sleep(RETRY_S_FIRST)
+
+    def _turn(self) -> None:
+        """Do all jobs, then a survey if one is due, then wait for either."""
+        while True:
+            try:
+                job, result = self._inbox.get_nowait()
+            except Empty:
+                break
+            self._do(job, result)
+        now = self._clock.monotonic()
+        if now >= self._next_full:
+            self._survey(self._watched.nodes, full=True)
+        elif self._watched.urgent and now >= self._next_urgent:
+            self._survey(self._watched.urgent, full=False)
+        self._wait()
+
+    def _wait(self) -> None:
+        due = self._next_full
+        if self._watched.urgent and self._view.up:
+            due = min(due, self._next_urgent)
+        wait_s = due - self._clock.monotonic()
+        if wait_s > 0 and self._inbox.empty():
+            self._wake.wait(wait_s)
+        self._wake.clear()
+
+    def _do(self, job: Job, result: AsyncResult[object]) -> None:
+        try:
+            value = job(self._control)
+        except Exception as exc:  # noqa: BLE001 - whoever asked is told, the greenlet goes on
+            if isinstance(exc, BrokerUnavailable):
+                self._is_down(exc)
+            result.set_exception(exc)
+        else:
+            self._is_up()
+            result.set(value)
+
+    def _survey(self, nodes: Sequence[str], *, full: bool) -> None:
+        asked_at = self._clock.monotonic()
+        with_limits = full and (
+            self._watched.limits_wanted or self._full_surveys % LIMITS_EVERY_SURVEYS == 0
+        )
+        try:
+            reports = self._control.survey(
+                nodes,
+                with_limits=with_limits and bool(nodes),
+                timeout_s=SURVEY_TIMEOUT_S if full else URGENT_TIMEOUT_S,
+            )
+        except BrokerUnavailable as exc:
+            self._is_down(exc)
+            self._next_full = self._clock.monotonic() + self._retry_s
+            self._retry_s = min(RETRY_S_MAX, self._retry_s * 2)
+        else:
+            self._is_up()
+            self._retry_s = RETRY_S_FIRST
+            self._answers.update({node: Answer(asked_at, reports.get(node)) for node in nodes})
+            if full:
+                self._full_surveys += 1
+                self._next_full = asked_at + self._interval_s
+        self._next_urgent = self._clock.monotonic() + URGENT_PERIOD_S
+        self._on_news()
+
+    def _is_up(self) -> None:
+        if self._view.up:
+            return
+        before = self._view.up
+        self._view = BrokerView(True, self._clock.monotonic())
+        if before is False:
+            self._journal.record("broker.revived", f"broker {self.broker.masked_url} answers again")
+        self._on_news()
+
+    def _is_down(self, exc: BrokerUnavailable) -> None:
+        if self._view.up is False:
+            return
+        self._view = BrokerView(False, self._clock.monotonic(), exc.detail)
+        self._journal.record("broker.lost", exc.detail)
+        self._on_news()
+
+
+class Brokers:
+    """All brokers in use, found by their URL."""
+
+    def __init__(
+        self, controls: Controls, clock: Clock, journal: Journal, *, interval_s: float = 10.0
+    ) -> None:
+        self._controls = controls
+        self._clock = clock
+        self._journal = journal
+        self._interval_s = interval_s
+        self._watches: dict[str, BrokerWatch] = {}
+        self._on_news: Callable[[], None] = _nothing
+
+    def notify(self, on_news: Callable[[], None]) -> None:
+        """Say whom to tell when something was learnt of any broker."""
+        self._on_news = on_news
+
+    def watch_of(self, broker: Broker) -> BrokerWatch:
+        """Return the watch of a broker, begun at the first call.
+
+        Raises:
+            Overloaded: ``BROKERS_MAX`` brokers are in use already.
+        """
+        watch = self._watches.get(broker.url)
+        if watch is None:
+            self._close_idle()
+            if len(self._watches) >= BROKERS_MAX:
+                raise Overloaded(
+                    f"This branch speaks to {BROKERS_MAX} brokers already; "
+                    "use another branch for instances on further ones."
+                )
+            watch = BrokerWatch(
+                broker,
+                self._controls.control(broker),
+                clock=self._clock,
+                journal=self._journal,
+                interval_s=self._interval_s,
+                on_news=self._tell,
+            )
+            self._watches[broker.url] = watch
+            watch.start()
+        return watch
+
+    def control(self, broker: Broker) -> Control:
+        """Return a control whose calls wait for their turn in the broker's greenlet."""
+        return ControlInTurn(self.watch_of(broker))
+
+    def views(self) -> list[tuple[Broker, BrokerView]]:
+        """Return what is known of every broker in use."""
+        return [(watch.broker, watch.view) for watch in self._watches.values()]
+
+    def stop(self, timeout_s: float) -> None:
+        """Stop all watches."""
+        watches = list(self._watches.values())
+        self._watches.clear()
+        gevent.joinall([gevent.spawn(watch.stop) for watch in watches], timeout=timeout_s)
+
+    def _tell(self) -> None:
+        self._on_news()
+
+    def _close_idle(self) -> None:
+        now = self._clock.monotonic()
+        for url, watch in list(self._watches.items()):
+            if now - watch.used_at > IDLE_CLOSE_S:
+                del self._watches[url]
+                watch.stop()
+
+
+class ControlInTurn:
+    """A ``Control`` for many callers: each call is done in turn by the broker's greenlet."""
+
+    def __init__(self, watch: BrokerWatch) -> None:
+        self._watch = watch
+
+    def survey(
+        self, nodes: Sequence[str], *, with_limits: bool, timeout_s: float
+    ) -> Mapping[str, Report]:
+        """As ``Control.survey``."""
+        return self._in_turn(
+            lambda control: control.survey(nodes, with_limits=with_limits, timeout_s=timeout_s),
+            timeout_s,
+        )
+
+    def add_consumer(self, node: str, queue: Queue, *, timeout_s: float) -> None:
+        """As ``Control.add_consumer``."""
+        self._in_turn(
+            lambda control: control.add_consumer(node, queue, timeout_s=timeout_s), timeout_s
+        )
+
+    def cancel_consumer(self, node: str, queue: str, *, timeout_s: float) -> None:
+        """As ``Control.cancel_consumer``."""
+        self._in_turn(
+            lambda control: control.cancel_consumer(node, queue, timeout_s=timeout_s), timeout_s
+        )
+
+    def autoscale(self, node: str, minimum: int, maximum: int, *, timeout_s: float) -> None:
+        """As ``Control.autoscale``."""
+        self._in_turn(
+            lambda control: control.autoscale(node, minimum, maximum, timeout_s=timeout_s),
+            timeout_s,
+        )
+
+    def stats(self, node: str, *, timeout_s: float) -> Mapping[str, object]:
+        """As ``Control.stats``."""
+        return self._in_turn(lambda control: control.stats(node, timeout_s=timeout_s), timeout_s)
+
+    def check_queue(self, queue: Queue, *, timeout_s: float) -> None:
+        """As ``Control.check_queue``."""
+        self._in_turn(lambda control: control.check_queue(queue, timeout_s=timeout_s), timeout_s)
+
+    def close(self) -> None:
+        """Do nothing: the connection is the watch's."""
+
+    def _in_turn(self, call: Callable[[Control], T], timeout_s: float) -> T:
+        result = self._watch.post(call)
+        # The call has a deadline of its own; the rest is for its turn to come.
+        try:
+            return cast(T, result.get(timeout=2 * timeout_s + SURVEY_TIMEOUT_S))
+        except gevent.Timeout:
+            raise DeadlineExceeded(
+                f"The broker {self._watch.broker.masked_url} is too busy to answer in time; "
+                "try again, or allow more time."
+            ) from None
+
+
+def _nothing() -> None:
+    """Tell nobody."""

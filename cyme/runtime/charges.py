@@ -1,0 +1,70 @@
+"""What the supervisor holds of each instance in its care."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from cyme.core.model import Broker, Instance
+from cyme.core.supervision import Memory, Wish
+from cyme.core.workers import Launch, Look
+from cyme.runtime.brokers import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What the records want of an instance.
+
+    Attributes:
+        wish: What the core decides by.
+        broker: The broker that its worker uses.
+        launch: How to start it, leaving out the queues that it must not have.
+    """
+
+    wish: Wish
+    broker: Broker
+    launch: Callable[[Collection[str]], Launch]
+
+    def unwanted(self, why: str, *, removed: bool) -> Intent:
+        """Return this intent for an instance that must not run here (any more)."""
+        return replace(self, wish=replace(self.wish, runs=False, removed=removed, why_not=why))
+
+
+class Intents(Protocol):
+    """Turns records into intents."""
+
+    def __call__(self, instance: Instance, *, restarts_asked: int) -> Intent:
+        """Return what the records want of an instance.
+
+        Args:
+            instance: Its record, which may be a tombstone.
+            restarts_asked: How often a restart was asked for since the branch started.
+        """
+
+
+@dataclass(slots=True, kw_only=True)
+class Charge:
+    """One instance in the supervisor's care.
+
+    Attributes:
+        name: The instance.
+        app: Its app.
+        intent: What is wished.
+        memory: What is remembered.
+        since_wall: Since when its state is what it is, seconds since 1970 UTC.
+        restarts_asked: How often a restart was asked for.
+        look: The last look at its process.
+        answer: What the surveys learnt of it since the last pass.
+        busy: Whether an effect on its process is under way; it is left alone meanwhile.
+    """
+
+    name: str
+    app: str
+    intent: Intent
+    memory: Memory
+    since_wall: float
+    restarts_asked: int = 0
+    look: Look | None = None
+    answer: Answer | None = None
+    busy: bool = False

@@ -1,0 +1,205 @@
+"""Effects: what the core decided about an instance is done here.
+
+What concerns its process (start, signal, sweep, discard) is done one after the other while the
+instance is left alone; what goes through remote control is done beside the passes. Both run in
+one bounded pool, and tell the supervisor what came of it through ``accept``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from gevent.pool import Pool
+
+from cyme.core import reconcile
+from cyme.core.model import EPOCH_STAMP, AppName, Queue, QueueName
+from cyme.core.ports import Clock, Control, Workers
+from cyme.core.supervision import (
+    Action,
+    AddConsumer,
+    Autoscale,
+    CancelConsumer,
+    Decision,
+    Discard,
+    Policy,
+    Signal,
+    Start,
+    Sweep,
+)
+from cyme.errors import BrokerRefused, CymeError, WorkerStartFailed
+from cyme.runtime.brokers import Brokers
+from cyme.runtime.charges import Charge
+from cyme.runtime.journal import Journal
+from cyme.runtime.replica import Replica
+
+logger = logging.getLogger(__name__)
+
+CONTROL_TIMEOUT_S = 5.0
+
+#: Effects under way at once; further ones make the pass wait, which is the wanted brake.
+EFFECTS_MAX = 200
+
+
+class Effects:
+    """Performs actions.
+
+    Args:
+        replica: For the declarations of queues.
+        workers: For processes.
+        brokers: For remote control.
+        journal: For what is worth telling.
+        clock: Time.
+        policy: The supervisor's patience.
+        node_of: Returns the Celery node name of an instance.
+        accept: Takes a decision that an effect led to.
+        done: Called when an exclusive effect ended; with True when the instance was discarded.
+    """
+
+    def __init__(
+        self,
+        *,
+        replica: Replica,
+        workers: Workers,
+        brokers: Brokers,
+        journal: Journal,
+        clock: Clock,
+        policy: Policy,
+        node_of: Callable[[str], str],
+        accept: Callable[[Charge, Decision], None],
+        done: Callable[[Charge, bool], None],
+    ) -> None:
+        self._replica = replica
+        self._workers = workers
+        self._brokers = brokers
+        self._journal = journal
+        self._clock = clock
+        self._policy = policy
+        self._node_of = node_of
+        self._accept = accept
+        self._done = done
+        self._pool = Pool(EFFECTS_MAX)
+
+    def stop(self, timeout_s: float) -> None:
+        """Let what is under way end, then end it."""
+        self._pool.join(timeout=timeout_s)
+        self._pool.kill(timeout=timeout_s)
+
+    def perform(self, charge: Charge, actions: Sequence[Action]) -> None:
+        """Have the actions done; returns at once, unless ``EFFECTS_MAX`` are under way."""
+        on_process = [a for a in actions if isinstance(a, Start | Signal | Sweep | Discard)]
+        by_remote = [a for a in actions if isinstance(a, AddConsumer | CancelConsumer | Autoscale)]
+        if on_process:
+            charge.busy = True
+            self._pool.spawn(self._act, charge, on_process)
+        if by_remote:
+            self._pool.spawn(self._command, charge, by_remote)
+
+    # --- on the process -------------------------------------------------------------------------
+
+    def _act(self, charge: Charge, actions: Sequence[Start | Signal | Sweep | Discard]) -> None:
+        discarded = False
+        try:
+            for action in actions:
+                self._act_once(charge, action)
+                discarded = isinstance(action, Discard)
+        except Exception:  # the top of a greenlet; the next pass finds what is left
+            logger.exception("acting on instance %s failed", charge.name)
+        finally:
+            charge.busy = False
+            self._done(charge, discarded)
+
+    def _act_once(self, charge: Charge, action: Start | Signal | Sweep | Discard) -> None:
+        match action:
+            case Start():
+                self._start(charge)
+            case Signal(name):
+                if charge.memory.process is not None:
+                    self._workers.signal(charge.name, charge.memory.process, name)
+            case Sweep():
+                if swept := self._workers.sweep(charge.name):
+                    self._journal.record(
+                        "instance.swept",
+                        f"its worker left {swept} processes behind, which were ended",
+                        app=charge.app,
+                        instance=charge.name,
+                    )
+            case Discard():
+                self._workers.discard(charge.name)
+
+    def _start(self, charge: Charge) -> None:
+        self._try_out_queues(charge)
+        wish = charge.intent.wish
+        try:
+            process = self._workers.start(charge.intent.launch(charge.memory.quarantined.keys()))
+        except WorkerStartFailed as exc:
+            self._accept(
+                charge,
+                reconcile.not_started(
+                    wish,
+                    charge.memory,
+                    exc.detail,
+                    self._policy,
+                    name=charge.name,
+                    now=self._clock.monotonic(),
+                ),
+            )
+        else:
+            started = reconcile.started(charge.memory, process, wish, self._clock.monotonic())
+            self._accept(charge, Decision(started))
+
+    def _try_out_queues(self, charge: Charge) -> None:
+        """Declare the queues from here first: a declaration that is refused ends a worker."""
+        control = self._brokers.control(charge.intent.broker)
+        for name in charge.intent.wish.queues:
+            queue = self._replica.queue(charge.app, name)
+            if queue is None:
+                continue
+            try:
+                control.check_queue(queue, timeout_s=CONTROL_TIMEOUT_S)
+            except BrokerRefused as exc:
+                self._queue_refused(charge, name, exc)
+            except CymeError as exc:
+                logger.warning("queue %s could not be tried out: %s", name, exc)
+
+    def _queue_refused(self, charge: Charge, queue: str, exc: BrokerRefused) -> None:
+        self._accept(
+            charge, reconcile.queue_refused(charge.intent.wish, charge.memory, queue, exc.detail)
+        )
+
+    # --- by remote control ----------------------------------------------------------------------
+
+    def _command(
+        self, charge: Charge, actions: Sequence[AddConsumer | CancelConsumer | Autoscale]
+    ) -> None:
+        """Tell the worker; what fails is found again by the next survey, which comes at once."""
+        try:
+            control = self._brokers.control(charge.intent.broker)
+            for action in actions:
+                self._command_once(charge, control, action)
+            self._brokers.watch_of(charge.intent.broker).look_soon()
+        except CymeError as exc:
+            logger.warning("instance %s could not be told: %s", charge.name, exc)
+            self._accept(charge, Decision(reconcile.unsure(charge.memory)))
+
+    def _command_once(
+        self, charge: Charge, control: Control, action: AddConsumer | CancelConsumer | Autoscale
+    ) -> None:
+        node = self._node_of(charge.name)
+        match action:
+            case AddConsumer(name):
+                self._add_consumer(charge, control, node, name)
+            case CancelConsumer(name):
+                control.cancel_consumer(node, name, timeout_s=CONTROL_TIMEOUT_S)
+            case Autoscale(minimum, maximum):
+                control.autoscale(node, minimum, maximum, timeout_s=CONTROL_TIMEOUT_S)
+
+    def _add_consumer(self, charge: Charge, control: Control, node: str, name: str) -> None:
+        queue = self._replica.queue(charge.app, name)
+        if queue is None:  # the direct queue, which needs no record
+            queue = Queue(app=AppName(charge.app), name=QueueName(name), stamp=EPOCH_STAMP)
+        try:
+            control.check_queue(queue, timeout_s=CONTROL_TIMEOUT_S)
+            control.add_consumer(node, queue, timeout_s=CONTROL_TIMEOUT_S)
+        except BrokerRefused as exc:
+            self._queue_refused(charge, name, exc)
