@@ -1,0 +1,276 @@
+"""The kinds of values that a setting can have, and how each is read from text.
+
+Flags and environment variables are text; a settings file has types of its own, which each kind
+either takes or refuses. All three end in the same parser, so a value means the same wherever
+it stands. A parser raises ``ValueError`` with a message that says what would be right, and that
+never repeats a secret.
+"""
+
+from __future__ import annotations
+
+import grp
+import ipaddress
+import math
+import pwd
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cyme.core.names import check_name
+from cyme.errors import InvalidRequest
+
+PORT_MAX = 65535
+LOOPBACK = "127.0.0.1"
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
+_WEBHOOK_WORDS = frozenset({"private", "loopback", "any"})
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of value.
+
+    Attributes:
+        metavar: How a value is called in the help; empty for a switch, which takes none.
+        parse: Reads a value from text.
+        file_types: The types of TOML that a settings file may use for it.
+        is_list: Whether it takes several values, ``parse`` being that of one.
+        is_secret: Whether it may carry a password, so that it is never shown.
+    """
+
+    metavar: str
+    parse: Callable[[str], object]
+    file_types: tuple[type, ...] = (str,)
+    is_list: bool = False
+    is_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where HTTP is served.
+
+    Attributes:
+        host: A host name or an IP address without brackets.
+        port: 0 to 65535; with 0 the system chooses a free one.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """Read ``[ADDR]:PORT``, ``:PORT`` or ``PORT``; without a host it is 127.0.0.1.
+
+    Raises:
+        ValueError: The text is of none of these forms.
+    """
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit()):
+        raise ValueError(
+            f"{text!r} is not an address; write it as :8000, 0.0.0.0:8000, [::1]:8000 or host:8000"
+        )
+    if int(port) > PORT_MAX:
+        raise ValueError(f"{port} is not a port; the highest is {PORT_MAX}")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise ValueError(f"{host!r} is not an IPv6 address") from None
+    elif ":" in host:
+        raise ValueError(f"an IPv6 address needs brackets, as in [::1]:8000; {text!r} has none")
+    elif host:
+        _check_host(host)
+    return Address(host or LOOPBACK, int(port))
+
+
+def parse_switch(text: str) -> bool:
+    """Read a yes or no."""
+    word = text.strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError(f"{text!r} is neither yes nor no; write 1 or 0, true or false")
+
+
+def parse_text(text: str) -> str:
+    """Read text that is not empty."""
+    if not text.strip():
+        raise ValueError("it is empty")
+    return text
+
+
+def parse_path(text: str) -> Path:
+    """Read a path; ``~`` is the home directory."""
+    if "\0" in text:
+        raise ValueError("a path cannot hold a NUL character")
+    try:
+        return Path(parse_text(text)).expanduser()
+    except RuntimeError as exc:
+        raise ValueError(f"{text!r}: no such home directory") from exc
+
+
+def parse_name(text: str) -> str:
+    """Read a name as ``cyme.core.names`` has them."""
+    try:
+        return check_name("branch", text)
+    except InvalidRequest as exc:
+        raise ValueError(
+            f"{text!r} is not a name; use up to 128 letters, digits, '.', '_' and '-', and begin "
+            "with a letter, a digit or '_'"
+        ) from exc
+
+
+def parse_level(text: str) -> str:
+    """Read a log level, in either case."""
+    level = text.upper()
+    if level not in _LEVELS:
+        raise ValueError(f"{text!r} is not a log level; use one of {', '.join(_LEVELS).lower()}")
+    return level
+
+
+def parse_url(text: str) -> str:
+    """Read the URL of a broker, a result store or a database."""
+    example = "write it as in amqp://user:password@host:5672/vhost or redis://host:6379/0"
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(f"its host or port cannot be read; {example}") from None
+    if not parts.scheme or "://" not in text or any(c.isspace() for c in text):
+        raise ValueError(f"it is not a URL; {example}")
+    return text
+
+
+def parse_database(text: str) -> str:
+    """Read the URL of a database."""
+    kind = text.partition("://")[0] if "://" in text else ""
+    if kind.partition("+")[0] not in {"sqlite", "postgres", "postgresql", "mysql", "mariadb"}:
+        raise ValueError(
+            "it is not the URL of a database; write it as sqlite:////absolute/path.db, "
+            "postgresql://user:password@host/name or mysql://user:password@host/name"
+        )
+    return parse_url(text)
+
+
+def parse_host(text: str) -> str:
+    """Read a host name or an IP address, without scheme and port."""
+    host = text.strip()
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    _check_host(host)
+    return host.lower()
+
+
+def parse_webhook_target(text: str) -> str:
+    """Read what a webhook may reach besides public addresses."""
+    target = text.strip()
+    if target.lower() in _WEBHOOK_WORDS:
+        return target.lower()
+    try:
+        return str(ipaddress.ip_network(target))
+    except ValueError:
+        if "/" in target or ":" in target:
+            raise ValueError(
+                f"{target!r} is not a network; write it as 10.0.0.0/8, a host name, "
+                "or one of the words private, loopback, any"
+            ) from None
+    return parse_host(target)
+
+
+def parse_umask(text: str) -> int:
+    """Read an octal file mode mask."""
+    try:
+        mask = int(text, 8)
+    except ValueError:
+        mask = -1
+    if not 0 <= mask <= 0o777:  # noqa: PLR2004 - the permission bits of a file mode
+        raise ValueError(f"{text!r} is not a file mode mask; write it in octal, as in 027")
+    return mask
+
+
+def parse_user(text: str) -> int:
+    """Read the name or the number of a user of this machine."""
+    if text.isascii() and text.isdigit():
+        return int(text)
+    try:
+        return pwd.getpwnam(text).pw_uid
+    except KeyError:
+        raise ValueError(f"there is no user {text!r} on this machine") from None
+
+
+def parse_group(text: str) -> int:
+    """Read the name or the number of a group of this machine."""
+    if text.isascii() and text.isdigit():
+        return int(text)
+    try:
+        return grp.getgrnam(text).gr_gid
+    except KeyError:
+        raise ValueError(f"there is no group {text!r} on this machine") from None
+
+
+def seconds(least: float, most: float) -> Kind:
+    """Return the kind of a time in seconds, ``least`` to ``most``."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise ValueError(
+                f"{text!r} is not a number of seconds from {least:g} to {most:g}; "
+                "write it without a unit"
+            )
+        return value
+
+    return Kind("SECONDS", parse, file_types=(int, float))
+
+
+def count(least: int, most: int) -> Kind:
+    """Return the kind of a whole number, ``least`` to ``most``."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:
+            raise ValueError(f"{text!r} is not a whole number from {least} to {most}")
+        return value
+
+    return Kind("N", parse, file_types=(int,))
+
+
+def _check_host(host: str) -> None:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        labels = host.removesuffix(".").split(".")
+        if not all(_HOST_LABEL.match(label) for label in labels):
+            raise ValueError(f"{host!r} is not a host name or an IP address") from None
+        if labels[-1].isdigit():
+            raise ValueError(f"{host!r} is not an IP address") from None
+
+
+ADDRESS = Kind("[ADDR]:PORT", parse_address, file_types=(str, int))
+DATABASE = Kind("URL", parse_database, is_secret=True)
+GROUP = Kind("GROUP", parse_group, file_types=(str, int))
+HOSTS = Kind("HOST", parse_host, is_list=True)
+LEVEL = Kind("LEVEL", parse_level)
+NAME = Kind("NAME", parse_name)
+PATH = Kind("PATH", parse_path)
+SWITCH = Kind("", parse_switch, file_types=(bool,))
+UMASK = Kind("MASK", parse_umask)
+URL = Kind("URL", parse_url, is_secret=True)
+USER = Kind("USER", parse_user, file_types=(str, int))
+WEBHOOK_TARGETS = Kind("TARGET", parse_webhook_target, is_list=True)
