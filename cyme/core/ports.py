@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from cyme.core.model import Broker, Queue, Record
+from cyme.core.branches import BranchInfo
+from cyme.core.model import BranchId, Broker, Queue, Record
 from cyme.core.tasks import Outcome, SendOptions, WebhookRequest
 from cyme.core.workers import Launch, Look, Process, Report
 
@@ -90,6 +91,8 @@ class Control(Protocol):
         self, nodes: Sequence[str], *, with_limits: bool, timeout_s: float
     ) -> Mapping[str, Report]:
         """Ask all the nodes in one broadcast; return what those say that answered in time.
+
+        With no nodes nothing is broadcast: it only makes sure that the broker answers.
 
         Raises:
             BrokerUnavailable: The broker cannot be reached, or hangs.
@@ -178,3 +181,29 @@ class TaskGateway(Protocol):
 
     def stop(self, timeout_s: float) -> None:
         """Close all connections."""
+
+
+class Members(Protocol):
+    """The branches of the cluster, this one among them."""
+
+    def ids(self) -> Sequence[BranchId]:
+        """Return the ids of all branches that are known, sorted."""
+
+    def info(self, branch: str) -> BranchInfo | None:
+        """Return what is known of a branch, None if it is not known."""
+
+    def forward(
+        self, branch: BranchId, call: str, arguments: Mapping[str, object], *, timeout_s: float
+    ) -> object:
+        """Have another branch perform a call of the service, and return what it returned.
+
+        Args:
+            branch: Who is to perform it: the owner of what it concerns.
+            call: Name of the service's method.
+            arguments: Its keyword arguments, the caller among them.
+            timeout_s: What is left of the caller's time.
+
+        Raises:
+            OwnerUnreachable: The branch cannot be asked.
+            CymeError: Whatever the call raised there.
+        """
