@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Sequence
 from hashlib import sha256
 
@@ -14,8 +13,6 @@ from cyme.core.workers import Launch
 from cyme.errors import InvalidRequest
 from cyme.runtime.charges import Intent
 from cyme.runtime.replica import Replica
-
-logger = logging.getLogger(__name__)
 
 
 class RecordIntents:
