@@ -1,0 +1,228 @@
+"""Real branches, started as a user starts them, and everything they leave behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from tests.waiting import eventually
+
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 20.0
+REQUEST_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP reply."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> object:
+        return json.loads(self.body)
+
+    def member(self, name: str) -> object:
+        """Return a member of the JSON object that the body is."""
+        value = self.json
+        assert isinstance(value, dict), value
+        return value[name]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Branch:
+    """One ``cyme-branch`` process."""
+
+    directory: Path
+    arguments: tuple[str, ...] = ()
+    name: str = "branch1"
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.directory.parent / f"{self.name}.log"
+
+    @property
+    def admin_token(self) -> str:
+        return (self.directory / "admin.token").read_text().strip()
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "cyme",
+                    f"127.0.0.1:{self.port}",
+                    *("-i", self.name),
+                    *("-D", str(self.directory)),
+                    *("--state-dir", str(self.directory.parent / "state")),
+                    *("--webhook-allow", "loopback"),
+                    *self.arguments,
+                ],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=clean_environment(self.directory.parent),
+                start_new_session=True,
+            )
+        eventually(self._is_ready, START_TIMEOUT_S)
+
+    def _is_ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return self.ask("GET", "/readyz").status == 200
+        except OSError:
+            return False
+
+    def stop(self) -> int:
+        """End it as an operator does; its workers stay."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_TIMEOUT_S)
+
+    def kill(self) -> None:
+        """End it as the kernel does."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(STOP_TIMEOUT_S)
+
+    def clean_up(self) -> None:
+        """End it and all that it started."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(STOP_TIMEOUT_S)
+        for process in self.worker_processes():
+            process.kill()
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "cyme", "broker", "stop"),
+                *("--state-dir", str(self.directory.parent / "state")),
+            ],
+            capture_output=True,
+            check=False,
+            timeout=STOP_TIMEOUT_S,
+            env=clean_environment(self.directory.parent),
+        )
+
+    def worker_processes(self, instance: str | None = None) -> list[psutil.Process]:
+        """Return every living process that a worker of this branch is, or came from."""
+        wanted = str(self.directory.resolve() / (instance or ""))
+        return [process for process in psutil.process_iter() if _mark(process).startswith(wanted)]
+
+    # --- HTTP -----------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        parts = urlsplit(self.url)
+        connection = HTTPConnection(str(parts.hostname), parts.port, timeout=REQUEST_TIMEOUT_S)
+        try:
+            connection.request(method, path, body=body, headers=dict(headers or {}))
+            response = connection.getresponse()
+            return Reply(
+                response.status,
+                {name.lower(): value for name, value in response.getheaders()},
+                response.read(),
+            )
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> object:
+        reply = self.ask("GET", path)
+        assert reply.status == 200, (path, reply.status, reply.body)
+        return reply.json
+
+    def member(self, path: str, name: str) -> object:
+        """Return a member of the JSON object that a GET returns."""
+        value = self.get(path)
+        assert isinstance(value, dict), value
+        return value[name]
+
+    def put(self, path: str, **parameters: object) -> Reply:
+        """PUT a JSON body with the admin token, and see it accepted."""
+        reply = self.ask(
+            "PUT",
+            path,
+            body=json.dumps(parameters).encode(),
+            headers={
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {self.admin_token}",
+            },
+        )
+        assert reply.status in {200, 201}, (path, reply.status, reply.body)
+        return reply
+
+    def instance(self, app: str, name: str) -> dict[str, object]:
+        value = self.get(f"/{app}/instances/{name}/")
+        assert isinstance(value, dict)
+        return value
+
+    def running(self, app: str, name: str, timeout_s: float = 60.0) -> dict[str, object]:
+        """Wait until an instance runs; return its representation."""
+
+        def look() -> dict[str, object] | None:
+            value = self.instance(app, name)
+            return value if value["state"] == "running" else None
+
+        try:
+            value = eventually(look, timeout_s)
+        except AssertionError:
+            raise AssertionError((self.instance(app, name), self.log.read_text()[-4000:])) from None
+        assert value is not None
+        return value
+
+    def main_pid(self, app: str, name: str) -> int:
+        pids = self.instance(app, name)["pids"]
+        assert isinstance(pids, list)
+        assert pids, self.instance(app, name)
+        pid = pids[0]
+        assert isinstance(pid, int)
+        return pid
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """Return this process's environment without what would colour a branch."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CYME_", "CELERY_", "XDG_"))
+    }
+    return {**kept, "HOME": str(home), "NO_COLOR": "1"}
+
+
+def _mark(process: psutil.Process) -> str:
+    try:
+        return str(process.environ().get("CYME_WORKER", ""))
+    except (psutil.Error, OSError):
+        return ""
