@@ -1,0 +1,16 @@
+"""The use cases: one method a verb, one file a noun, one façade.
+
+Laws:
+
+* reads come from the replica and wait for nothing;
+* a write is checked, made durable, applied and told, in that order, under the lock of what it
+  changes, so that no two writes of one record cross;
+* what concerns an instance is done by the branch that owns it; ``Ground._at_owner`` is the
+  one place that decides between doing and forwarding.
+"""
+
+from cyme.runtime.service.ground import Controlling, Supervision, Written
+from cyme.runtime.service.queues import KEEP, Keep
+from cyme.runtime.service.service import Service
+
+__all__ = ["KEEP", "Controlling", "Keep", "Service", "Supervision", "Written"]
