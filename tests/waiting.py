@@ -11,7 +11,7 @@ T = TypeVar("T")
 POLL_S = 0.02
 
 
-def eventually(predicate: Callable[[], T], timeout_s: float = 10.0) -> T:
+def eventually(predicate: Callable[[], T | None], timeout_s: float = 10.0) -> T:
     """Return the predicate's first true value, or fail when ``timeout_s`` has passed."""
     deadline = time.monotonic() + timeout_s
     while True:
