@@ -58,6 +58,8 @@ class HttpServer:
         key: PEM file with the private key, if the certificate's file does not hold it.
         patience: How long clients are waited for.
         limits: How many connections are open at a time.
+        listening: A socket that ``listen`` returned for the address before; None has ``start``
+            listen.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class HttpServer:
         key: Path | None = None,
         patience: Patience | None = None,
         limits: ConnectionLimits | None = None,
+        listening: socket.socket | None = None,
     ) -> None:
         self._app = app
         self._wanted = address
@@ -76,6 +79,7 @@ class HttpServer:
         self._key = key
         self._patience = patience or Patience()
         self._limits = limits or ConnectionLimits()
+        self._listening = listening
         self._listener: _Listener | None = None
         self._bound = address
 
@@ -101,8 +105,8 @@ class HttpServer:
             SettingsError: The certificate or the key cannot be used.
             AddressUnavailable: The address cannot be listened on.
         """
-        tls = self._tls_context()
-        listening = listen(self._wanted)
+        tls = tls_context(self._certificate, self._key) if self._certificate else None
+        listening = self._listening or listen(self._wanted)
         host, port = listening.getsockname()[:2]
         self._bound = (host, port)
         self._listener = _Listener(
@@ -122,23 +126,32 @@ class HttpServer:
         self._listener.wind_down(timeout_s)
         self._listener = None
 
-    def _tls_context(self) -> ssl.SSLContext | None:
-        if self._certificate is None:
-            return None
-        # gevent's own class: the standard library's would block the whole process.
-        from gevent.ssl import SSLContext  # noqa: PLC0415 - loaded only where TLS is spoken
 
-        context: ssl.SSLContext = SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        try:
-            context.load_cert_chain(self._certificate, self._key)
-        except OSError as exc:
-            raise SettingsError(
-                f"The TLS certificate {self._certificate} with the key "
-                f"{self._key or self._certificate} cannot be used ({exc.strerror or exc}). "
-                "Name PEM files of a certificate and its unencrypted key in --tls-cert, --tls-key."
-            ) from exc
-        return context
+def tls_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
+    """Return what makes connections TLS.
+
+    Args:
+        certificate: PEM file with the certificate chain.
+        key: PEM file with the private key, if the certificate's file does not hold it.
+
+    Raises:
+        SettingsError: The certificate or the key cannot be used.
+    """
+    # gevent's own class: the standard library's would block the whole process.
+    from gevent.ssl import SSLContext  # noqa: PLC0415 - loaded only where TLS is spoken
+
+    context: ssl.SSLContext = SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # An empty password, where OpenSSL would ask for one on the terminal and wait.
+        context.load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError) as exc:
+        raise SettingsError(
+            f"The TLS certificate {certificate} with the key {key or certificate} cannot be used "
+            f"({getattr(exc, 'strerror', None) or exc}). "
+            "Name PEM files of a certificate and its unencrypted key in --tls-cert, --tls-key."
+        ) from exc
+    return context
 
 
 def listen(address: tuple[str, int]) -> socket.socket:
