@@ -3,6 +3,13 @@
 Programs alone import this; everybody else receives plain values.
 """
 
+from cyme.settings.environment import (
+    forget_secrets,
+    read_settings,
+    shared_dir,
+    take_home_of,
+    take_notify_socket,
+)
 from cyme.settings.kinds import SWITCH, Address, Kind
 from cyme.settings.rows import Section, Setting
 from cyme.settings.sources import (
@@ -11,8 +18,6 @@ from cyme.settings.sources import (
     Loaded,
     describe,
     load,
-    shared_dir,
-    take_secrets,
 )
 from cyme.settings.table import TABLE, Settings
 
@@ -28,7 +33,10 @@ __all__ = [
     "Setting",
     "Settings",
     "describe",
+    "forget_secrets",
     "load",
+    "read_settings",
     "shared_dir",
-    "take_secrets",
+    "take_home_of",
+    "take_notify_socket",
 ]

@@ -10,7 +10,7 @@ import difflib
 import os
 import stat
 import tomllib
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,29 +81,6 @@ def load(
     # The values have the types of their rows' kinds, which the table pairs with the fields.
     settings = Settings(**values)  # type: ignore[arg-type]
     return Loaded(settings, sources, path, tuple(_warnings(settings, sources, path, environ)))
-
-
-def take_secrets(environ: MutableMapping[str, str]) -> None:
-    """Remove the variables that may hold a password, which no worker should inherit."""
-    for row in TABLE:
-        if row.kind.is_secret:
-            environ.pop(row.env, None)
-
-
-def shared_dir(settings: Settings, environ: Mapping[str, str]) -> Path:
-    """Return the directory for what the branches of one user share; absolute."""
-    if settings.state_dir is not None:
-        return settings.state_dir.absolute()
-    base = environ.get("XDG_STATE_HOME", "")
-    if Path(base).is_absolute():
-        return Path(base) / "cyme"
-    try:
-        return Path.home() / ".local" / "state" / "cyme"
-    except RuntimeError as exc:
-        raise SettingsError(
-            "This user has no home directory; say with --state-dir where the branches of this "
-            "machine may keep what they share."
-        ) from exc
 
 
 # --- one value -----------------------------------------------------------------------------------
