@@ -1,0 +1,38 @@
+"""Fakes of everything outside: a clock, a store, workers, their brokers, tasks, a supervisor.
+
+They fulfil the ports of ``cyme.core.ports`` and behave as the real things do where it matters:
+a fake worker consumes from the queues on its command line, answers while it lives and its broker
+is up, and can be killed, paused, slowed down or refused. Nothing here sleeps or waits for real
+time; a test moves the clock.
+
+A supervisor's test, in short::
+
+    clock = FakeClock()
+    workers = FakeWorkers(clock)
+    controls = FakeControls(workers)
+    process = workers.start(launch)
+    workers.kill("w1")                # as if by SIGKILL
+    controls.down.add(broker.url)     # as if its broker were away
+"""
+
+from cyme.testing.brokers import FakeControl, FakeControls
+from cyme.testing.clock import WALL_S, FakeClock
+from cyme.testing.cluster import FakeMembers, FakeSupervisor
+from cyme.testing.store import MemoryStore, record_key
+from cyme.testing.tasks import FakeTaskGateway, Sent
+from cyme.testing.workers import FakeWorker, FakeWorkers
+
+__all__ = [
+    "WALL_S",
+    "FakeClock",
+    "FakeControl",
+    "FakeControls",
+    "FakeMembers",
+    "FakeSupervisor",
+    "FakeTaskGateway",
+    "FakeWorker",
+    "FakeWorkers",
+    "MemoryStore",
+    "Sent",
+    "record_key",
+]

@@ -1,0 +1,55 @@
+"""A store that lasts as long as the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from cyme.core.model import App, Instance, Queue, Record
+from cyme.errors import CymeError, DeadlineExceeded
+
+
+class MemoryStore:
+    """A store that lasts as long as the object.
+
+    Attributes:
+        failure: Raised by the next writes, until it is set to None again.
+        before_write: Called with the records before each write: may switch greenlets, or raise.
+        writes: Every successful write, in order.
+    """
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self._records = {record_key(record): record for record in records}
+        self.failure: CymeError | None = None
+        self.before_write: Callable[[Sequence[Record]], None] | None = None
+        self.writes: list[tuple[Record, ...]] = []
+
+    def load(self) -> Sequence[Record]:
+        """Return all records, tombstones included."""
+        return list(self._records.values())
+
+    def write(self, records: Sequence[Record], *, timeout_s: float) -> None:
+        """Store the records, all or none."""
+        if timeout_s <= 0:
+            raise DeadlineExceeded("The store had no time.")
+        if self.before_write is not None:
+            self.before_write(records)
+        if self.failure is not None:
+            raise self.failure
+        self._records.update({record_key(record): record for record in records})
+        self.writes.append(tuple(records))
+
+    def forget(self, records: Sequence[Record]) -> None:
+        """Remove records."""
+        for record in records:
+            self._records.pop(record_key(record), None)
+
+
+def record_key(record: Record) -> tuple[str, ...]:
+    """Return what names a record: its kind, the app of a queue, its name."""
+    match record:
+        case App():
+            return ("app", record.name)
+        case Queue():
+            return ("queue", record.app, record.name)
+        case Instance():
+            return ("instance", record.name)
