@@ -1,0 +1,1 @@
+"""The questions, one module each, with a function ``ask(run) -> Answer``."""
