@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from http import HTTPStatus
@@ -28,6 +29,9 @@ class Exchange(WSGIHandler):  # type: ignore[misc] # gevent is untyped
     pywsgi's class brings the application's side of WSGI. The client's side is replaced: a
     request is read as one block with deadlines, and a reply leaves in one piece.
     """
+
+    wsgi_input: Body
+    response_headers: list[tuple[bytes, bytes]]
 
     def __init__(self, sock: Any, address: Any, server: Any) -> None:
         # The base class would open a file on the socket, which knows no deadline.
@@ -112,7 +116,7 @@ class Exchange(WSGIHandler):  # type: ignore[misc] # gevent is untyped
         except OSError:
             return False
         self.handle_one_response()
-        return not self.close_connection and bool(self.wsgi_input.is_finished)
+        return not self.close_connection and self.wsgi_input.is_finished
 
     def _take(self, head: Head) -> None:
         path, _, query = head.target.partition("?")
@@ -157,10 +161,8 @@ class Exchange(WSGIHandler):  # type: ignore[misc] # gevent is untyped
     def _answer_instead(self, reply: bytes) -> None:
         if self.response_length:
             return
-        try:
+        with contextlib.suppress(OSError):
             self._connection.send(reply)
-        except OSError:
-            pass
 
     def _write_with_headers(self, data: bytes) -> None:
         self.headers_sent = True

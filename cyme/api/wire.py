@@ -22,8 +22,8 @@ HEAD_END = b"\r\n\r\n"
 _TLS_HANDSHAKE = 0x16
 _CONTENT_LENGTH_DIGITS_MAX = 18
 
-#: RFC 9110, section 5.6.2: the characters of a token.
-_TOKEN = (
+#: RFC 9110, section 5.6.2: the characters of a token, which verbs and field names are.
+_NAME_CHARACTERS = (
     "!#$%&'*+-.^_`|~0123456789"
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )  # fmt: skip
@@ -131,7 +131,7 @@ def _request_line(line: str) -> tuple[str, str, str]:
     if len(line) > REQUEST_LINE_BYTES_MAX:
         raise _line_too_long()
     words = line.split(" ")
-    if len(words) != 3 or not words[0] or words[0].strip(_TOKEN):  # noqa: PLR2004 - RFC 9112, 3
+    if len(words) != 3 or not words[0] or words[0].strip(_NAME_CHARACTERS):  # noqa: PLR2004 - RFC 9112, 3
         raise Refusal(400, "The request line is not 'METHOD target HTTP/1.1'.")
     method, target, version = words
     if version not in {"HTTP/1.1", "HTTP/1.0"}:
@@ -161,7 +161,7 @@ def _fields(lines: list[str]) -> dict[str, str]:
     fields: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
-        if not colon or not name or name.strip(_TOKEN):
+        if not colon or not name or name.strip(_NAME_CHARACTERS):
             raise Refusal(400, _why_no_field(line))
         if "_" in name:
             # Its CGI name would be that of the field with dashes: a way past every check.
@@ -189,10 +189,7 @@ def _body_length(fields: dict[str, str], version: str) -> int | None:
     if coding is None:
         if length is None:
             return 0
-        if (
-            not (length.isascii() and length.isdigit())
-            or len(length) > _CONTENT_LENGTH_DIGITS_MAX
-        ):
+        if not (length.isascii() and length.isdigit()) or len(length) > _CONTENT_LENGTH_DIGITS_MAX:
             raise Refusal(400, "The Content-Length is not a number of bytes.")
         return int(length)
     if length is not None:

@@ -1,0 +1,67 @@
+"""How responders answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import falcon
+import msgspec
+
+from cyme.api.representations import Accepted
+from cyme.runtime.service import Service
+
+_encode = msgspec.json.Encoder().encode
+
+
+def answer(
+    resp: falcon.Response,
+    body: Any,
+    *,
+    status: int = 200,
+    tag: str | None = None,
+    location: str | None = None,
+) -> None:
+    """Answer with a representation.
+
+    Args:
+        resp: The response to fill.
+        body: What it says, JSON types or a ``msgspec.Struct``.
+        status: The HTTP status.
+        tag: The entity tag of what is represented, quoted.
+        location: The path of what was created.
+    """
+    resp.data = _encode(body)
+    if status != 200:  # noqa: PLR2004 - falcon's default
+        resp.status = status
+    if tag is not None:
+        resp.set_header("ETag", tag)
+    if location is not None:
+        resp.set_header("Location", location)
+
+
+def answer_later(
+    resp: falcon.Response,
+    service: Service,
+    write: Callable[[], object],
+    body: Accepted,
+    *,
+    location: str | None = None,
+) -> None:
+    """Start a write and answer 202 with what is known already.
+
+    Raises:
+        Overloaded: Too many are under way.
+    """
+
+    def run() -> None:
+        write()
+
+    service.later(run)
+    answer(resp, body, status=202, location=location)
+
+
+def path_of(*segments: str) -> str:
+    """Return the canonical path of a resource, from its segments."""
+    return "/" + "".join(f"{quote(segment, safe='')}/" for segment in segments)

@@ -1,0 +1,282 @@
+"""What replies are made of: one type a noun, and how it is made from a record.
+
+A password is shown in full to whoever may write, and masked to a viewer; a URL is masked always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from cyme.core.access import Caller, Role
+from cyme.core.branches import BranchInfo
+from cyme.core.events import Event
+from cyme.core.model import MASK, App, Broker, Instance, Queue, WorkerSpec, env_map, masked
+from cyme.core.status import InstanceState, InstanceStatus
+
+_BROKERS_CACHED_MAX = 512
+
+
+class BrokerReply(msgspec.Struct, frozen=True):
+    """The connection parameters of a broker."""
+
+    hostname: str | None
+    port: int | None
+    userid: str | None
+    password: str | None
+    virtual_host: str
+    url: str
+
+
+class WorkerReply(msgspec.Struct, frozen=True, kw_only=True):
+    """How workers are run."""
+
+    broker: BrokerReply | None
+    result_backend: str | None
+    pool: str | None
+    min_concurrency: int | None
+    max_concurrency: int | None
+    arguments: str | None
+    extra_config: str | None
+    is_enabled: bool | None
+    celery_app: str | None
+    workdir: str | None
+    python: str | None
+    env: Mapping[str, str] | None
+
+
+class AppReply(WorkerReply, frozen=True, kw_only=True):
+    """The configuration of an app: the default of its instances, and their names."""
+
+    name: str
+    instances: Sequence[str]
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class InstanceReply(WorkerReply, frozen=True, kw_only=True):
+    """An instance: how it is run, its app's and the usual defaults included, and how it fares."""
+
+    name: str
+    app: str
+    branch: str
+    queues: Sequence[str]
+    state: InstanceState
+    reason: str
+    pids: Sequence[int]
+    restarts: int
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class QueueReply(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue declaration; null is what its maker left to the default."""
+
+    name: str
+    exchange: str | None
+    exchange_type: str | None
+    routing_key: str | None
+    options: msgspec.Raw | None
+
+
+class BranchReply(msgspec.Struct, frozen=True, kw_only=True):
+    """A branch, as this one knows it."""
+
+    id: str
+    state: str
+    url: str | None
+    port: int | None
+    loglevel: str
+    logfile: str | None
+    numc: int
+    sup_interval: float
+    instances_max: int
+    version: str
+
+
+class EventReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened."""
+
+    seq: int
+    at: datetime
+    kind: str
+    reason: str
+    app: str | None
+    instance: str | None
+    data: Mapping[str, Any]
+
+
+class Ok(msgspec.Struct, frozen=True):
+    """It is done."""
+
+    ok: str = "ok"
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """It will be done."""
+
+    name: str
+    app: str
+    instance: str | None = None
+    ok: str = "accepted"
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The limits of an instance's concurrency."""
+
+    max: int
+    min: int
+
+
+class Representations:
+    """Makes replies from records.
+
+    The parts of a broker's URL are taken apart once a broker: a read of an instance spends
+    most of its time there otherwise.
+    """
+
+    def __init__(self) -> None:
+        self._brokers: dict[tuple[str, bool], BrokerReply] = {}
+
+    def app(self, app: App, instances: Sequence[str], caller: Caller) -> AppReply:
+        """Return an app as ``caller`` may see it.
+
+        Args:
+            app: Its record.
+            instances: Names of its instances.
+            caller: Who is answered.
+        """
+        return AppReply(
+            name=app.name,
+            instances=instances,
+            version=app.version,
+            created_at=_moment(app.created_at),
+            updated_at=_moment(app.updated_at),
+            **self._worker(app.spec, caller),
+        )
+
+    def instance(
+        self, instance: Instance, spec: WorkerSpec, status: InstanceStatus, caller: Caller
+    ) -> InstanceReply:
+        """Return an instance as ``caller`` may see it.
+
+        Args:
+            instance: Its record.
+            spec: How it is run, defaults included.
+            status: How it fares.
+            caller: Who is answered.
+        """
+        return InstanceReply(
+            name=instance.name,
+            app=instance.app,
+            branch=instance.owner,
+            queues=instance.queues,
+            state=status.state,
+            reason=status.reason,
+            pids=status.pids,
+            restarts=status.restarts,
+            version=instance.version,
+            created_at=_moment(instance.created_at),
+            updated_at=_moment(instance.updated_at),
+            **self._worker(spec, caller),
+        )
+
+    def _worker(self, spec: WorkerSpec, caller: Caller) -> dict[str, Any]:
+        may_write = caller.role >= Role.OPERATOR
+        env = None
+        if spec.env is not None:
+            env = env_map(spec) if may_write else {name: MASK for name, _ in spec.env}
+        return {
+            "broker": self._broker(spec.broker, may_write) if spec.broker else None,
+            "result_backend": masked(spec.result_backend) if spec.result_backend else None,
+            "pool": spec.pool,
+            "min_concurrency": spec.min_concurrency,
+            "max_concurrency": spec.max_concurrency,
+            "arguments": spec.arguments if may_write else _without_passwords(spec.arguments),
+            "extra_config": (
+                spec.extra_config if may_write else _without_passwords(spec.extra_config)
+            ),
+            "is_enabled": spec.is_enabled,
+            "celery_app": spec.celery_app,
+            "workdir": spec.workdir,
+            "python": spec.python,
+            "env": env,
+        }
+
+    def _broker(self, broker: Broker, may_write: bool) -> BrokerReply:
+        key = (broker.url, may_write)
+        reply = self._brokers.get(key)
+        if reply is None:
+            password = broker.password
+            reply = BrokerReply(
+                hostname=broker.hostname,
+                port=broker.port,
+                userid=broker.userid,
+                password=password if may_write or not password else MASK,
+                virtual_host=broker.virtual_host,
+                url=broker.masked_url,
+            )
+            if len(self._brokers) >= _BROKERS_CACHED_MAX:
+                self._brokers.clear()
+            self._brokers[key] = reply
+        return reply
+
+
+def queue_reply(queue: Queue) -> QueueReply:
+    """Return a queue declaration."""
+    return QueueReply(
+        name=queue.name,
+        exchange=queue.exchange,
+        exchange_type=queue.exchange_type,
+        routing_key=queue.routing_key,
+        options=msgspec.Raw(queue.options.encode()) if queue.options is not None else None,
+    )
+
+
+def branch_reply(branch: BranchInfo) -> BranchReply:
+    """Return a branch."""
+    return BranchReply(
+        id=branch.id,
+        state=branch.state,
+        url=branch.url,
+        port=branch.port,
+        loglevel=branch.loglevel,
+        logfile=branch.logfile,
+        numc=branch.numc,
+        sup_interval=branch.sup_interval_s,
+        instances_max=branch.instances_max,
+        version=branch.version,
+    )
+
+
+def event_reply(event: Event) -> EventReply:
+    """Return an event."""
+    return EventReply(
+        seq=event.seq,
+        at=_moment(event.at),
+        kind=event.kind,
+        reason=event.reason,
+        app=event.app,
+        instance=event.instance,
+        data=event.data,
+    )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _without_passwords(text: str | None) -> str | None:
+    """Return options or settings with the passwords in their URLs masked."""
+    if text is None or "://" not in text:
+        return text
+    words = []
+    for word in text.split(" "):
+        name, equals, value = word.partition("=")
+        words.append(f"{name}{equals}{masked(value)}" if equals else masked(word))
+    return " ".join(words)
