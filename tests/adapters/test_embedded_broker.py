@@ -123,6 +123,18 @@ def test_shows_its_password_to_its_owner_alone(
             assert file.stat().st_mode & 0o077 == 0, file
 
 
+def test_leaves_the_environment_of_the_branch_behind(
+    make: MakeBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_SECRET", "its value")
+    telling = tmp_path / "telling-server"
+    telling.write_text("#!/bin/sh\n/usr/bin/env\necho that was all\n")
+    telling.chmod(0o700)
+    with pytest.raises(EmbeddedBrokerFailed, match="that was all") as caught:
+        make(program=telling).ensure(TIMEOUT_S)
+    assert "its value" not in caught.value.detail
+
+
 def test_keeps_what_it_is_given_and_never_evicts(make: MakeBroker) -> None:
     client = redis.Redis.from_url(ensured(make()).broker.url)
     asked = client.config_get("maxmemory-policy", "appendonly", "appendfsync", "protected-mode")
