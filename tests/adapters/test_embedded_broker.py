@@ -128,7 +128,7 @@ def test_leaves_the_environment_of_the_branch_behind(
 ) -> None:
     monkeypatch.setenv("SOME_SECRET", "its value")
     telling = tmp_path / "telling-server"
-    telling.write_text("#!/bin/sh\n/usr/bin/env\necho that was all\n")
+    telling.write_text("#!/bin/sh\n/usr/bin/printenv SOME_SECRET\necho that was all\n")
     telling.chmod(0o700)
     with pytest.raises(EmbeddedBrokerFailed, match="that was all") as caught:
         make(program=telling).ensure(TIMEOUT_S)
