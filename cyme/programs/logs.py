@@ -87,14 +87,18 @@ def log_to_file(path: Path) -> None:
 
 def reopen() -> bool:
     """Open the log file anew if it was moved; tell whether the log goes to a file at all."""
-    files = [each for each in logging.getLogger().handlers if isinstance(each, WatchedFileHandler)]
-    for handler in files:
+    for handler in _files():
         handler.acquire()
         try:
             handler.reopenIfNeeded()
         finally:
             handler.release()
-    return bool(files)
+    return goes_to_file()
+
+
+def goes_to_file() -> bool:
+    """Tell whether the log goes to a file."""
+    return bool(_files())
 
 
 def log_failures_of_greenlets(hub: Any) -> None:
@@ -116,6 +120,10 @@ def log_failures_of_greenlets(hub: Any) -> None:
             logger.error("%r failed", context, exc_info=(kind, error, traceback))
 
     hub.print_exception = log
+
+
+def _files() -> list[WatchedFileHandler]:
+    return [each for each in logging.getLogger().handlers if isinstance(each, WatchedFileHandler)]
 
 
 def _replace_handlers(handler: logging.Handler) -> None:

@@ -9,6 +9,7 @@ from cyme.settings.environment import (
     shared_dir,
     take_home_of,
     take_notify_socket,
+    worker_environment,
 )
 from cyme.settings.kinds import SWITCH, Address, Kind
 from cyme.settings.rows import Section, Setting
@@ -39,4 +40,5 @@ __all__ = [
     "shared_dir",
     "take_home_of",
     "take_notify_socket",
+    "worker_environment",
 ]

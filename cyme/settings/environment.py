@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Mapping
 from pathlib import Path
 
 from cyme.errors import SettingsError
@@ -27,6 +28,11 @@ def forget_secrets() -> None:
     for each in TABLE:
         if each.kind.is_secret:
             os.environ.pop(each.env, None)
+
+
+def worker_environment() -> Mapping[str, str]:
+    """Return what workers inherit of this process's environment."""
+    return dict(os.environ)
 
 
 def shared_dir(settings: Settings) -> Path:

@@ -156,7 +156,7 @@ def parse_database(text: str) -> str:
     kind = text.partition("://")[0] if "://" in text else ""
     if kind.partition("+")[0] not in {"sqlite", "postgres", "postgresql", "mysql", "mariadb"}:
         raise ValueError(
-            "it is not the URL of a database; write it as sqlite:////absolute/path.db, "
+            "it is not the URL of a database; write it as sqlite:///absolute/path.sqlite, "
             "postgresql://user:password@host/name or mysql://user:password@host/name"
         )
     return parse_url(text)

@@ -1,0 +1,107 @@
+"""Runs a branch from its first breath to its last."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import gevent
+
+from cyme.errors import CymeError, SettingsError, StartupError
+from cyme.programs import daemon, logs
+from cyme.programs.banner import Facts, banner, summary
+from cyme.programs.binding import bind
+from cyme.programs.lifetimes import Lifetimes, Progress, StopAsked
+from cyme.programs.signals import Signals
+from cyme.programs.systemd import ServiceManager
+from cyme.programs.wiring import Wiring
+from cyme.settings import Loaded, Settings, describe, forget_secrets, take_notify_socket
+
+logger = logging.getLogger(__name__)
+
+
+def serve(loaded: Loaded, *, ready_fd: int | None = None) -> int:
+    """Run a branch until it is asked to stop.
+
+    Args:
+        loaded: What it was told.
+        ready_fd: Where to tell that it is ready, if it runs in the background.
+
+    Returns:
+        0 when it stopped as it was asked to, 1 after a bug, which is in the log.
+
+    Raises:
+        StartupError: It cannot start; what was started has been stopped.
+    """
+    logs.log_to_stderr(loaded.settings.loglevel)
+    logs.log_failures_of_greenlets(gevent.get_hub())
+    forget_secrets()
+    signals = Signals()
+    signals.install()
+    manager = ServiceManager(*take_notify_socket())
+    lifetimes = Lifetimes(Progress(), signals.is_stop_asked)
+    try:
+        facts = _start(loaded, lifetimes)
+        _announce(loaded, facts)
+        manager.ready()
+        if ready_fd is not None:
+            daemon.tell_ready(ready_fd)
+        signals.wait()
+    except StopAsked:
+        logger.info("stopped before the branch was ready")
+    except CymeError:
+        raise
+    except Exception as exc:  # noqa: BLE001 - the last stand of the program
+        return _report_bug(exc)
+    finally:
+        manager.stopping()
+        lifetimes.stop()
+        manager.stop()
+    logger.info("the branch has stopped")
+    return 0
+
+
+def _start(loaded: Loaded, lifetimes: Lifetimes) -> Facts:
+    settings = loaded.settings
+    _enter(settings)
+    if settings.pidfile is not None:
+        pidfile = daemon.PidFile(settings.pidfile)
+        lifetimes.step("writing the pid file", pidfile.write, end=pidfile.remove)
+    daemon.raise_open_files()
+    listening = lifetimes.step("binding the address", lambda: bind(settings))
+    if listening is not None:
+        lifetimes.step("", lambda: None, end=listening.close)
+    daemon.become(settings.uid, settings.gid)
+    return Wiring(loaded, listening, lifetimes).start()
+
+
+def _enter(settings: Settings) -> None:
+    if settings.umask is not None:
+        os.umask(settings.umask)
+    if settings.workdir is not None:
+        try:
+            os.chdir(settings.workdir)
+        except OSError as exc:
+            raise SettingsError(
+                f"--workdir: cannot change to {settings.workdir} ({exc.strerror}). Name a "
+                "directory that exists."
+            ) from exc
+
+
+def _announce(loaded: Loaded, facts: Facts) -> None:
+    """Tell a person at a terminal what runs where, and the log the same in short."""
+    for warning in facts.warnings:
+        logger.warning("%s", warning)
+    logger.info("branch %r is ready: %s", facts.branch_id, summary(facts))
+    logger.debug("settings: %s", describe(loaded))
+    if sys.stdout.isatty():
+        sys.stdout.write(banner(facts) + "\n")
+        sys.stdout.flush()
+
+
+def _report_bug(exc: Exception) -> int:
+    logger.critical("the branch ended because of a bug", exc_info=exc)
+    if logs.goes_to_file():
+        sys.stderr.write(f"cyme-branch: a bug ended it ({type(exc).__name__}); see the log\n")
+    return StartupError.exit_code
