@@ -1,0 +1,23 @@
+"""Sphinx settings of Cyme's documentation."""
+
+import sys
+from pathlib import Path
+
+import cyme
+
+sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+
+project = "Cyme"
+author = "The Cyme developers"
+copyright = "The Cyme developers"
+version = release = cyme.__version__
+
+extensions = ["settings_table", "route_table"]
+exclude_patterns = ["_build"]
+nitpicky = True
+
+html_theme = "furo"
+html_title = f"Cyme {release}"
+html_theme_options = {"navigation_with_keys": True}
+# Terminals print straight quotes and double dashes; so do these pages.
+smartquotes = False
