@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from hashlib import sha256
 
-from cyme.core.launch import Ground, effective_spec, launch_of, pool_of
+from cyme.core.launch import WorkerDefaults, effective_spec, launch_of, pool_of
 from cyme.core.model import Broker, Instance, Queue, WorkerSpec
 from cyme.core.names import direct_queue
 from cyme.core.supervision import Wish
@@ -20,13 +20,13 @@ class RecordIntents:
 
     Args:
         replica: The records.
-        ground: What the branch gives to all its workers.
+        defaults: What the branch gives to all its workers.
         default_broker: The broker of instances whose app has none (any more).
     """
 
-    def __init__(self, replica: Replica, ground: Ground, default_broker: Broker) -> None:
+    def __init__(self, replica: Replica, defaults: WorkerDefaults, default_broker: Broker) -> None:
         self._replica = replica
-        self._ground = ground
+        self._defaults = defaults
         self._default_broker = default_broker
 
     def __call__(self, instance: Instance, *, restarts_asked: int) -> Intent:
@@ -37,7 +37,7 @@ class RecordIntents:
 
         def launch(without: Collection[str] = ()) -> Launch:
             allowed = [queue for queue in queues if queue.name not in without]
-            return launch_of(instance, spec, allowed, self._ground)
+            return launch_of(instance, spec, allowed, self._defaults)
 
         try:
             wish = _wish(instance, spec, queues, launch().digest, restarts_asked)
