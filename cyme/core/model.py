@@ -286,7 +286,7 @@ def newer(mine: Record | None, theirs: Record) -> bool:
                 mine.owner,
                 mine.version,
             )
-        case (App() | Queue()), (App() | Queue()):
+        case ((App() | Queue()), (App() | Queue())):
             return theirs.stamp > mine.stamp
     raise AssertionError("records of different kinds share a key")
 
