@@ -110,9 +110,14 @@ def queue_refused(wish: Wish, memory: Memory, queue: str, why: str) -> Decision:
     return Decision(kept, notes=(Note("instance.queue-refused", reason),))
 
 
-def unsure(memory: Memory) -> Memory:
-    """Return the memory after an action failed in a way that leaves its effect unknown."""
-    return replace(memory, queues=None)
+def commanded(memory: Memory, now: float) -> Memory:
+    """Return the memory after the worker was told what ``AddConsumer`` and the like say."""
+    return replace(memory, commanding=False, commanded_at=now)
+
+
+def unsure(memory: Memory, now: float) -> Memory:
+    """Return the memory after telling the worker failed in a way that leaves it unknown."""
+    return replace(commanded(memory, now), queues=None)
 
 
 # --- the decision ------------------------------------------------------------------------------
@@ -175,6 +180,7 @@ def _without_process(memory: Memory) -> Memory:
         queues=None,
         limits=None,
         told={},
+        commanding=False,
         added=None,
         silent_since=None,
         missed=0,
@@ -351,6 +357,7 @@ def _without_broker(case: _Case, memory: Memory) -> Memory:
 
 
 def _answered(case: _Case, memory: Memory, report: Report) -> Decision:
+    assert case.sight.asked_at is not None
     notes: tuple[Note, ...] = ()
     was = memory.state
     answering = replace(
@@ -358,9 +365,13 @@ def _answered(case: _Case, memory: Memory, report: Report) -> Decision:
         answered_since=case.now if memory.answered_since is None else memory.answered_since,
         silent_since=None,
         missed=0,
-        queues=report.queues,
-        limits=report.limits if report.limits is not None else memory.limits,
     )
+    if not memory.commanding and case.sight.asked_at > memory.commanded_at:
+        answering = replace(
+            answering,
+            queues=report.queues,
+            limits=report.limits if report.limits is not None else memory.limits,
+        )
     if was is not InstanceState.RUNNING or memory.answered_since is None:
         answering = replace(
             answering, state=InstanceState.RUNNING, reason="it answers", since=case.now
@@ -427,6 +438,8 @@ def _mend(case: _Case, memory: Memory) -> Decision:
     """Make the worker's queues and limits what they should be."""
     actions: list[Action] = []
     notes: list[Note] = []
+    if memory.commanding:
+        return Decision(memory)
     if memory.queues is not None:
         allowed = _allowed(case.wish, memory)
         missing = sorted(allowed.keys() - memory.queues)
@@ -446,6 +459,8 @@ def _mend(case: _Case, memory: Memory) -> Decision:
         actions.append(Autoscale(minimum, maximum))
         notes.append(Note("instance.autoscale", f"told to run {minimum} to {maximum} at a time"))
         memory = replace(memory, limits=case.wish.limits)
+    if actions:
+        memory = replace(memory, commanding=True)
     return Decision(memory, tuple(actions), tuple(notes))
 
 

@@ -107,6 +107,9 @@ class Memory:
         queues: Names of the queues it is known to consume from, None if not known.
         limits: The concurrency limits it is known to have, None if not known.
         told: The declarations that this process was given, as in ``Wish.queues``.
+        commanding: Whether it is being told of queues or limits at this moment.
+        commanded_at: When that ended last (monotonic seconds); what it was asked before says
+            nothing of what it was told.
         added: The queue it was told of last, and when (monotonic seconds).
         quarantined: Declarations that are kept from it, as in ``Wish.queues``.
         record: What it used of its restart budget.
@@ -128,6 +131,8 @@ class Memory:
     queues: frozenset[str] | None = None
     limits: tuple[int, int] | None = None
     told: Mapping[str, str] = field(default_factory=dict)
+    commanding: bool = False
+    commanded_at: float = 0.0
     added: tuple[str, float] | None = None
     quarantined: Mapping[str, str] = field(default_factory=dict)
     record: RestartRecord = CLEAN

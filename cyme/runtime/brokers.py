@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 
 import gevent
 from gevent.event import AsyncResult
+from gevent.event import Event as Signalled
 from gevent.queue import Empty, Full
 from gevent.queue import Queue as Inbox
 
@@ -105,7 +106,7 @@ class BrokerWatch:
         self._interval_s = interval_s
         self._on_news = on_news
         self._inbox: Inbox[tuple[Job, AsyncResult[object]]] = Inbox(JOBS_MAX)
-        self._wake = gevent.event.Event()
+        self._wake = Signalled()
         self._watched = Watched()
         self._view = BrokerView(None, clock.monotonic())
         self._answers: dict[str, Answer] = {}
@@ -149,6 +150,10 @@ class BrokerWatch:
     def look_soon(self) -> None:
         """Survey all nodes as soon as the jobs before it are done."""
         self._next_full = 0.0
+        self.wake()
+
+    def wake(self) -> None:
+        """Have the greenlet see whether something is due."""
         self._wake.set()
 
     def take_answers(self) -> Mapping[str, Answer]:

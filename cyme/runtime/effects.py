@@ -177,10 +177,16 @@ class Effects:
             control = self._brokers.control(charge.intent.broker)
             for action in actions:
                 self._command_once(charge, control, action)
-            self._brokers.watch_of(charge.intent.broker).look_soon()
         except CymeError as exc:
             logger.warning("instance %s could not be told: %s", charge.name, exc)
-            self._accept(charge, Decision(reconcile.unsure(charge.memory)))
+            came_of_it = reconcile.unsure
+        except Exception:  # the top of a greenlet; the next survey shows what is true
+            logger.exception("telling instance %s failed", charge.name)
+            came_of_it = reconcile.unsure
+        else:
+            came_of_it = reconcile.commanded
+        self._accept(charge, Decision(came_of_it(charge.memory, self._clock.monotonic())))
+        self._brokers.watch_of(charge.intent.broker).look_soon()
 
     def _command_once(
         self, charge: Charge, control: Control, action: AddConsumer | CancelConsumer | Autoscale

@@ -69,6 +69,11 @@ class Walk:
     def started(self, process: Process = PROCESS) -> None:
         self.memory = reconcile.started(self.memory, process, self.wish, self.now)
 
+    def commanded(self, *, at: float | None = None) -> None:
+        if at is not None:
+            self.now = at
+        self.memory = reconcile.commanded(self.memory, self.now)
+
     @property
     def state(self) -> InstanceState:
         return self.memory.state
@@ -402,7 +407,17 @@ def test_tells_a_worker_once_and_believes_the_next_survey() -> None:
     walk.wish = replace(WISH, queues={"dq.w": "", "a": ""})
     assert walk.see(sees()) == (AddConsumer("a"),)
     assert walk.see(sees()) == ()
-    assert walk.see(sees(report=OK, asked_at=walk.now)) == (AddConsumer("a"),)
+    walk.commanded()
+    assert walk.see(sees(report=OK, asked_at=walk.now + 1)) == (AddConsumer("a"),)
+
+
+def test_what_a_worker_said_before_it_was_told_does_not_count() -> None:
+    walk = running()
+    walk.wish = replace(WISH, queues={"dq.w": "", "a": ""})
+    walk.see(sees())
+    assert walk.see(sees(report=OK, asked_at=walk.now + 1)) == ()
+    walk.commanded(at=walk.now + 2)
+    assert walk.see(sees(report=OK, asked_at=walk.now - 1)) == ()
 
 
 def test_brings_back_the_direct_queue_of_a_worker_that_lost_it() -> None:
@@ -414,9 +429,10 @@ def test_brings_back_the_direct_queue_of_a_worker_that_lost_it() -> None:
 def test_what_it_consumes_from_is_not_known_after_a_doubtful_command() -> None:
     walk = running()
     walk.wish = replace(WISH, queues={"dq.w": "", "a": ""})
-    walk.memory = reconcile.unsure(walk.memory)
+    walk.memory = reconcile.unsure(walk.memory, walk.now)
     assert walk.see(sees()) == ()
-    assert walk.see(sees(report=OK, asked_at=walk.now)) == (AddConsumer("a"),)
+    assert walk.see(sees(report=OK, asked_at=walk.now)) == ()
+    assert walk.see(sees(report=OK, asked_at=walk.now + 1)) == (AddConsumer("a"),)
 
 
 def test_mends_the_limits() -> None:
@@ -424,7 +440,8 @@ def test_mends_the_limits() -> None:
     walk.wish = replace(WISH, limits=(2, 9))
     assert walk.see(sees()) == (Autoscale(2, 9),)
     assert walk.see(sees()) == ()
-    assert walk.see(sees(report=OK, asked_at=walk.now)) == (Autoscale(2, 9),)
+    walk.commanded()
+    assert walk.see(sees(report=OK, asked_at=walk.now + 1)) == (Autoscale(2, 9),)
 
 
 def test_does_not_touch_limits_that_it_does_not_know() -> None:

@@ -1,0 +1,130 @@
+"""A branch's supervisor over fakes, with a clock that the test moves."""
+
+from __future__ import annotations
+
+import sys
+
+import gevent
+
+from cyme.core.access import Caller, Role
+from cyme.core.branches import BranchInfo
+from cyme.core.launch import WorkerDefaults
+from cyme.core.model import BranchId, Broker
+from cyme.core.restarts import RestartPolicy
+from cyme.core.status import InstanceState, InstanceStatus
+from cyme.core.supervision import Policy
+from cyme.runtime.brokers import Brokers
+from cyme.runtime.intents import RecordIntents
+from cyme.runtime.journal import Journal
+from cyme.runtime.replica import Replica
+from cyme.runtime.service import Service
+from cyme.runtime.supervisor import Supervisor
+from cyme.testing import (
+    FakeClock,
+    FakeControls,
+    FakeMembers,
+    FakeTaskGateway,
+    FakeWorkers,
+    MemoryStore,
+)
+
+BROKER = Broker("redis://:secret@127.0.0.1:6379/0")
+OTHER_BROKER = Broker("amqp://guest:guest@127.0.0.1:5672//")
+ADMIN = Caller(Role.ADMIN, "tests")
+BRANCH = BranchId("branch1")
+
+POLICY = Policy(
+    start_timeout_s=30,
+    stop_timeout_s=20,
+    kill_timeout_s=5,
+    unresponsive_after_s=30,
+    wait_after_broker_revived_s=10,
+    restarts=RestartPolicy(failures_max=2, delay_s_first=5, jitter=0),
+)
+
+#: Time passes in steps of this, in seconds.
+STEP_S = 0.5
+
+
+class World:
+    """Everything that a supervisor needs, and the hand that moves its clock."""
+
+    def __init__(
+        self, store: MemoryStore | None = None, workers: FakeWorkers | None = None
+    ) -> None:
+        self.clock = FakeClock()
+        self.store = store if store is not None else MemoryStore()
+        self.workers = workers if workers is not None else FakeWorkers(self.clock)
+        self.controls = FakeControls(self.workers)
+        self.journal = Journal(self.clock)
+        self.replica = Replica(self.store, self.clock, BRANCH)
+        self.replica.load()
+        self.brokers = Brokers(self.controls, self.clock, self.journal, interval_s=5)
+        defaults = WorkerDefaults(branch=BRANCH, directory="/instances", python=sys.executable)
+        self.supervisor = Supervisor(
+            replica=self.replica,
+            workers=self.workers,
+            brokers=self.brokers,
+            journal=self.journal,
+            clock=self.clock,
+            intents=RecordIntents(self.replica, defaults, BROKER),
+            branch_id=BRANCH,
+            policy=POLICY,
+            parallel_starts=2,
+        )
+        self.service = Service(
+            replica=self.replica,
+            supervisor=self.supervisor,
+            brokers=self.brokers,
+            tasks=FakeTaskGateway(),
+            journal=self.journal,
+            members=FakeMembers(BranchInfo(id=BRANCH)),
+            clock=self.clock,
+            default_broker=BROKER,
+        )
+        self.supervisor.start()
+
+    def close(self) -> None:
+        self.supervisor.stop(1)
+        self.brokers.stop(1)
+
+    def pass_time(self, seconds: float = 5.0) -> None:
+        """Let time pass in small steps, with a pass of the supervisor after each."""
+        for _ in range(max(1, int(seconds / STEP_S))):
+            self.clock.advance(STEP_S)
+            for broker, _ in self.brokers.views():
+                self.brokers.watch_of(broker).wake()
+            self._let_greenlets_run()
+            self.supervisor.pass_now()
+            self._let_greenlets_run()
+
+    def _let_greenlets_run(self) -> None:
+        for _ in range(10):
+            gevent.sleep(0)
+
+    def put(self, name: str, **changes: object) -> None:
+        self.service.put_instance("foo", name, changes, caller=ADMIN, timeout_s=5)
+
+    def delete(self, name: str) -> None:
+        self.service.delete_instance(name, "foo", caller=ADMIN, timeout_s=5)
+
+    def declare(self, name: str, routing_key: str | None = None) -> None:
+        self.service.put_queue(
+            "foo",
+            name,
+            exchange=None,
+            exchange_type=None,
+            routing_key=routing_key,
+            options=None,
+            caller=ADMIN,
+            timeout_s=5,
+        )
+
+    def status(self, name: str) -> InstanceStatus:
+        return self.supervisor.status(name)
+
+    def state(self, name: str) -> InstanceState:
+        return self.status(name).state
+
+    def kinds(self, name: str) -> list[str]:
+        return [event.kind for event in self.journal.of_instance(name)]
