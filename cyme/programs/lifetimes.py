@@ -30,7 +30,9 @@ class Progress:
         self._is_shown = self._stream.isatty()
 
     def tell(self, step: str) -> None:
-        """Tell what begins now."""
+        """Tell what begins now; what has no title is not worth telling."""
+        if not step:
+            return
         logger.debug("%s", step)
         if self._is_shown:
             self._stream.write(f"... {step}\n")
@@ -81,8 +83,7 @@ class Lifetimes:
         """Undo all steps, the latest first; one that fails does not keep the others."""
         while self._ends:
             title, end = self._ends.pop()
-            if title:
-                self._progress.tell(title)
+            self._progress.tell(title)
             try:
                 end()
             except CymeError as exc:
