@@ -64,10 +64,9 @@ _NO_SPACE = ("No space left on device", "Errcode: 28", "error 28")
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """Return the driver's own error; peewee puts it first among the arguments of its own."""
-    while error.args and isinstance(error.args[0], BaseException):
-        error = error.args[0]
-    return error
+    """Return the driver's own error, which peewee's carries."""
+    original = getattr(error, "orig", None)
+    return original if isinstance(original, BaseException) else error
 
 
 def fault_of(error: BaseException) -> Fault:
@@ -106,12 +105,13 @@ def storage_error(fault: Fault, database: str, error: BaseException) -> StorageU
     match fault:
         case Fault.FULL:
             return StorageFull(
-                f"There is no room left for {database} ({said}); nothing was written. "
+                f"There is no room left for the database {database} ({said}); nothing was written. "
                 "Free some space; nothing needs to be restarted."
             )
         case _:
             return StorageUnavailable(
-                f"{database} could not be written: {fault} ({said}). Nothing was written."
+                f"The database {database} could not be written: {fault} ({said}). "
+                "Nothing was written."
             )
 
 

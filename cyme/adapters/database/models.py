@@ -43,7 +43,8 @@ class Table(Model):
     @classmethod
     def key_names(cls) -> list[str]:
         """Return the names of the fields that make up the primary key."""
-        return [field.name for field in cls._meta.get_primary_keys()]  # type: ignore[no-untyped-call]  # peewee's gap
+        keys = cls._meta.get_primary_keys()  # type: ignore[no-untyped-call]  # peewee's gap
+        return [field.name for field in keys]
 
     @classmethod
     def table_name(cls) -> str:

@@ -39,7 +39,7 @@ class _Server:
     can_vanish = True
 
     def __init__(self, name: str, database: str, options: Mapping[str, Any]) -> None:
-        self.name = f"the database {name}"
+        self.name = name
         self._database = database
         self._options = options
 
@@ -50,7 +50,7 @@ class _Server:
         """Leave it to those who run the server."""
         del db
         logger.warning(
-            "migrating %s from schema %d; Cyme makes no backup of a server's database",
+            "migrating the database %s from schema %d; Cyme makes no backup of a server's database",
             self.name,
             schema,
         )
@@ -64,7 +64,8 @@ class _Server:
     def advice(self, error: BaseException) -> str:
         """Tell what to look at."""
         return (
-            f"{self.name} cannot be used: {first_line(error)}. Look whether the server runs, and "
+            f"The database {self.name} cannot be used: {first_line(error)}. "
+            "Look whether the server runs, and "
             "whether user, password, database name and options in --db are right."
         )
 
@@ -73,7 +74,8 @@ class _Server:
 
     def _locked(self) -> DirectoryLocked:
         return DirectoryLocked(
-            f"Another branch uses {self.name}. Stop it first, or give this one a database of its "
+            f"Another branch uses the database {self.name}. "
+            "Stop it first, or give this one a database of its "
             "own with --db."
         )
 

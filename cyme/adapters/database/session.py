@@ -17,7 +17,7 @@ import peewee
 
 import cyme
 from cyme.adapters.database.backend import Backend
-from cyme.adapters.database.faults import Fault, fault_of, first_line, storage_error
+from cyme.adapters.database.faults import Fault, cause_of, fault_of, first_line, storage_error
 from cyme.adapters.database.migrations import META_TABLE, Migration
 from cyme.adapters.database.models import Meta, Table
 from cyme.adapters.database.records import Row
@@ -141,9 +141,10 @@ class Session:
             fault = fault_of(exc)
             self._roll_back(fault)
             if fault is Fault.REFUSED and len(works) == 1:
-                logger.exception("%s refused a write", self._backend.name)
+                logger.exception("the database %s refused a write", self._backend.name)
             error = storage_error(fault, self._backend.name, exc)
-            error.__cause__ = exc
+            # Without its frames, which would keep cursors and so a closed connection alive.
+            error.__cause__ = cause_of(exc).with_traceback(None)
             return Failed(fault, error)
         return results
 
@@ -154,15 +155,14 @@ class Session:
         """
         if self._db is None:
             return
-        if fault is Fault.LOST:
-            self._drop_connection()
-            return
         try:
             connection: Any = self._db.connection()  # type: ignore[no-untyped-call]  # its gap
             if getattr(connection, "in_transaction", True):
                 self._db.rollback()
         except Exception as exc:  # noqa: BLE001 - as in _attempt; the connection is in doubt
             logger.debug("a rollback failed: %s", first_line(exc))
+            fault = Fault.LOST
+        if fault is Fault.LOST:
             self._drop_connection()
 
     def _drop_connection(self) -> None:
@@ -172,7 +172,7 @@ class Session:
             try:
                 db.close()
             except Exception as exc:  # noqa: BLE001 - as in _attempt; it is lost anyway
-                logger.debug("closing a lost connection: %s", first_line(exc))
+                logger.debug("closing a lost connection failed: %s", first_line(exc))
 
     # --- opening -------------------------------------------------------------------------------
 
@@ -181,7 +181,7 @@ class Session:
         schema, newest = int(known.get("schema", 0)), self._migrations[-1].version
         if schema > newest:
             raise SchemaTooNew(
-                f"{self._backend.name} has schema {schema}, written by Cyme "
+                f"The database {self._backend.name} has schema {schema}, written by Cyme "
                 f"{known.get('written_by', 'of a later version')}; this is Cyme "
                 f"{cyme.__version__}, which knows schemas up to {newest}. Nothing was changed. "
                 "Install that version again, or put a backup of the older schema in its place."
@@ -189,7 +189,8 @@ class Session:
         owner = known.get("branch_id", self._branch_id)
         if owner != self._branch_id:
             raise DatabaseUnusable(
-                f"{self._backend.name} belongs to branch {owner!r}, and this is branch "
+                f"The database {self._backend.name} belongs to branch {owner!r}, and this is "
+                "branch "
                 f"{self._branch_id!r}. Start with --id {owner}, or give this branch a database of "
                 "its own with --db."
             )
@@ -214,4 +215,4 @@ class Session:
         }
         self.upsert(Meta, [{"name": name, "value": value} for name, value in marks.items()])
         self.db.commit()
-        logger.info("%s is at schema %d now", self._backend.name, migration.version)
+        logger.info("the database %s is at schema %d now", self._backend.name, migration.version)

@@ -45,7 +45,7 @@ class Sqlite:
     can_vanish = False
 
     def __init__(self, path: Path, backup_dir: Path) -> None:
-        self.name = f"the database {path}"
+        self.name = str(path)
         self._path = path
         self._backup_dir = backup_dir
         self._lock: int | None = None
@@ -103,7 +103,7 @@ class Sqlite:
             )
         except (OSError, peewee.PeeweeException) as exc:
             raise DatabaseUnusable(
-                f"{self.name} must be migrated, and no backup of it can be made in "
+                f"The database {self.name} must be migrated, and no backup of it can be made in "
                 f"{self._backup_dir} ({first_line(exc)}); nothing was changed. Make room or mend "
                 "the permissions there, then start again."
             ) from exc
@@ -112,7 +112,9 @@ class Sqlite:
         """Switch to WAL, which the file remembers."""
         (mode,) = run(db, "PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
-            logger.warning("%s cannot use WAL on its file system; writes are slower", self.name)
+            logger.warning(
+                "the database %s cannot use WAL on its file system; writes are slower", self.name
+            )
 
     def verify(self) -> None:
         """Look whether the path still leads to the file that was opened.
@@ -123,11 +125,13 @@ class Sqlite:
             status = self._path.stat()
         except OSError as exc:
             raise StorageUnavailable(
-                f"{self.name} is gone ({exc.strerror}). Put it back, then restart the branch."
+                f"The database {self.name} is gone ({exc.strerror}). "
+                "Put it back, then restart the branch."
             ) from exc
         if (status.st_dev, status.st_ino) != self._identity:
             raise StorageUnavailable(
-                f"{self.name} was replaced by another file. Restart the branch to use that one."
+                f"The database {self.name} was replaced by another file. "
+                "Restart the branch to use that one."
             )
 
     def advice(self, error: BaseException) -> str:
@@ -136,7 +140,8 @@ class Sqlite:
         if code & 0xFF in _DAMAGED:
             return self._damaged(first_line(error))
         return (
-            f"{self.name} cannot be opened: {first_line(error)}. Look at its permissions and those "
+            f"The database {self.name} cannot be opened: {first_line(error)}. "
+            "Look at its permissions and those "
             "of its directory, and at the space on its disk."
         )
 
@@ -162,7 +167,8 @@ class Sqlite:
         except BlockingIOError as exc:
             os.close(descriptor)
             raise DirectoryLocked(
-                f"Another branch uses {self.name}. Stop it first, or name another with --db."
+                f"Another branch uses the database {self.name}. "
+                "Stop it first, or name another with --db."
             ) from exc
         except OSError as exc:
             os.close(descriptor)
@@ -183,12 +189,14 @@ class Sqlite:
 
     def _unwritable(self, error: OSError) -> str:
         return (
-            f"{self.name} cannot be written: {error.strerror}. Make its directory writable for "
+            f"The database {self.name} cannot be written: {error.strerror}. "
+            "Make its directory writable for "
             "the user that runs the branch, or name another database with --db."
         )
 
     def _damaged(self, said: str) -> str:
         return (
-            f"{self.name} is damaged ({said}). Move it away and put a backup in its place, or "
+            f"The database {self.name} is damaged ({said}). "
+            "Move it away and put a backup in its place, or "
             f"start without it. {advice(self._backup_dir)}"
         )
