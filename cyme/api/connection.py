@@ -226,7 +226,7 @@ class Body:
                 break
         return bytes(line)
 
-    def readlines(self, hint: int = -1) -> list[bytes]:  # noqa: ARG002 - a hint may be ignored
+    def readlines(self, hint: int = -1) -> list[bytes]:
         """Return all lines; here for WSGI's sake, which demands it."""
         return list(self)
 

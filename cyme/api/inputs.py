@@ -7,7 +7,7 @@ form or a query) resets it. The description of a field completes 'it must be ...
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -65,7 +65,7 @@ Names = Annotated[
 Environment = Annotated[
     dict[str, str], Meta(max_length=1000, description="a JSON object of names and texts")
 ]
-Options = Annotated[dict[str, object], Meta(description="a JSON object")]
+Options = Annotated[dict[str, Any], Meta(description="a JSON object")]
 Seconds = Annotated[
     float, Meta(ge=0, le=WAIT_S_MAX, description=f"a number of seconds from 0 to {WAIT_S_MAX:g}")
 ]

@@ -34,6 +34,7 @@ class BrokerReply(msgspec.Struct, frozen=True):
 class WorkerReply(msgspec.Struct, frozen=True, kw_only=True):
     """How workers are run."""
 
+    name: str
     broker: BrokerReply | None
     result_backend: str | None
     pool: str | None
@@ -51,7 +52,6 @@ class WorkerReply(msgspec.Struct, frozen=True, kw_only=True):
 class AppReply(WorkerReply, frozen=True, kw_only=True):
     """The configuration of an app: the default of its instances, and their names."""
 
-    name: str
     instances: Sequence[str]
     version: int
     created_at: datetime
@@ -61,7 +61,6 @@ class AppReply(WorkerReply, frozen=True, kw_only=True):
 class InstanceReply(WorkerReply, frozen=True, kw_only=True):
     """An instance: how it is run, its app's and the usual defaults included, and how it fares."""
 
-    name: str
     app: str
     branch: str
     queues: Sequence[str]
@@ -123,7 +122,6 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     app: str
     instance: str | None = None
-    ok: str = "accepted"
 
 
 class Limits(msgspec.Struct, frozen=True):
