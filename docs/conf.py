@@ -3,9 +3,10 @@
 import sys
 from pathlib import Path
 
-import cyme
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE / "extensions")]
 
-sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+import cyme
 
 project = "Cyme"
 author = "The Cyme developers"
