@@ -50,7 +50,9 @@ def serve(loaded: Loaded, *, ready_fd: int | None = None) -> int:
         signals.wait()
     except StopAsked:
         logger.info("stopped before the branch was ready")
-    except CymeError:
+    except CymeError as exc:
+        if logs.goes_to_file():  # the caller tells it on standard error
+            logger.error("the branch cannot start: %s", exc)  # noqa: TRY400 - it says enough
         raise
     except Exception as exc:  # noqa: BLE001 - the last stand of the program
         return _report_bug(exc)

@@ -287,6 +287,11 @@ class Wiring:
                 "tokens and passwords travel unprotected (--insecure): whoever sees the traffic "
                 "can use them"
             )
+        if os.geteuid() == 0:
+            self._warnings.append(
+                "it runs as root, and so do its workers: whoever may create them runs code as "
+                "root; start it as another user, or with --uid"
+            )
         if "numc" in self._loaded.sources:
             self._warnings.append(
                 "-C/--numc is only shown with the branch: one process serves all requests at once"
