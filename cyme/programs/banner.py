@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import cyme
 
 _LABEL_COLUMNS = 13
+_COLUMNS_MIN = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +30,8 @@ class Facts:
         admin_token: The file with the administrator's token, or None if it is gone.
         needs_token: Whether every caller needs a token.
         tells_certificate: Whether curl must be told the certificate's authority.
-        adopted: How many workers of an earlier run were found running.
         instances: How many instances this branch owns.
+        stops_workers: Whether its workers stop with it.
         warnings: What an operator should mind.
     """
 
@@ -45,22 +47,34 @@ class Facts:
     admin_token: Path | None
     needs_token: bool
     tells_certificate: bool
-    adopted: int
     instances: int
+    stops_workers: bool = False
     warnings: Sequence[str] = ()
 
 
-def banner(facts: Facts) -> str:
-    """Return the text for a terminal."""
+def banner(facts: Facts, columns: int) -> str:
+    """Return the text for a terminal.
+
+    Args:
+        facts: What there is to say.
+        columns: The width of the terminal, in characters.
+    """
     lines = [
         f"Cyme {cyme.__version__}: branch {facts.branch_id!r} is ready (process {facts.pid}).",
         *(f"  {label:{_LABEL_COLUMNS}}{text}" for label, text in _rows(facts)),
-        *(f"  {'mind:':{_LABEL_COLUMNS}}{warning}" for warning in facts.warnings),
+        *(_wrapped("mind:", warning, columns) for warning in facts.warnings),
     ]
     if facts.url is not None:
         lines += ["To go on, in another terminal:", *(f"  {each}" for each in _commands(facts))]
-    lines.append("Ctrl-C stops the branch; its workers run on and its next start takes them over.")
+    lines.append(f"Ctrl-C stops the branch; {fate_of_workers(facts.stops_workers)}.")
     return "\n".join(lines)
+
+
+def fate_of_workers(stop_with_it: bool) -> str:
+    """Say what becomes of the workers when their branch stops."""
+    if stop_with_it:
+        return "its workers stop with it"
+    return "its workers run on and its next start takes them over"
 
 
 def summary(facts: Facts) -> str:
@@ -80,15 +94,30 @@ def _rows(facts: Facts) -> Sequence[tuple[str, str]]:
     if facts.settings_file is not None:
         rows.append(("settings", str(facts.settings_file)))
     if facts.admin_token is not None:
-        rows.append(("admin token", f"in {facts.admin_token}"))
+        rows.append(("admin token", str(facts.admin_token)))
     return rows
 
 
+def _wrapped(label: str, text: str, columns: int) -> str:
+    indent = " " * (_LABEL_COLUMNS + 2)
+    return textwrap.fill(
+        text,
+        max(columns, _COLUMNS_MIN),
+        initial_indent=f"  {label:{_LABEL_COLUMNS}}",
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def _workers(facts: Facts) -> str:
-    if not facts.instances:
-        return "no instances yet"
-    noun = "instance" if facts.instances == 1 else "instances"
-    return f"{facts.instances} {noun}, {facts.adopted} found running"
+    match facts.instances:
+        case 0:
+            return "no instances yet"
+        case 1:
+            return "1 instance"
+        case number:
+            return f"{number} instances"
 
 
 def _commands(facts: Facts) -> Sequence[str]:

@@ -75,7 +75,7 @@ def choose(loaded: Loaded, replica: Replica, clock: Clock, lifetimes: Lifetimes)
     moved_broker.follow(replica, clock, running.former, running.broker)
     keeper = Keeper(embedded, running.broker)
     lifetimes.step(
-        "watching the embedded broker",
+        "",
         keeper.start,
         end=partial(keeper.stop, _KEEPER_STOP_TIMEOUT_S),
     )

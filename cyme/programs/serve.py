@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 
 import gevent
 
 from cyme.errors import CymeError, SettingsError, StartupError
 from cyme.programs import daemon, logs
-from cyme.programs.banner import Facts, banner, summary
+from cyme.programs.banner import Facts, banner, fate_of_workers, summary
 from cyme.programs.binding import bind
 from cyme.programs.lifetimes import Lifetimes, Progress, StopAsked
 from cyme.programs.signals import Signals
@@ -40,7 +41,8 @@ def serve(loaded: Loaded, *, ready_fd: int | None = None) -> int:
     signals = Signals()
     signals.install()
     manager = ServiceManager(*take_notify_socket())
-    lifetimes = Lifetimes(Progress(), signals.is_stop_asked)
+    progress = Progress()
+    lifetimes = Lifetimes(progress, signals.is_stop_asked)
     try:
         facts = _start(loaded, lifetimes)
         _announce(loaded, facts)
@@ -48,6 +50,9 @@ def serve(loaded: Loaded, *, ready_fd: int | None = None) -> int:
         if ready_fd is not None:
             daemon.tell_ready(ready_fd)
         signals.wait()
+        fate = fate_of_workers(loaded.settings.stop_workers_at_exit)
+        progress.tell(f"stopping; {fate}")
+        logger.info("the branch stops; %s", fate)
     except StopAsked:
         logger.info("stopped before the branch was ready")
     except CymeError as exc:
@@ -93,13 +98,15 @@ def _enter(settings: Settings) -> None:
 
 def _announce(loaded: Loaded, facts: Facts) -> None:
     """Tell a person at a terminal what runs where, and the log the same in short."""
+    if sys.stdout.isatty():
+        sys.stdout.write(banner(facts, shutil.get_terminal_size().columns) + "\n")
+        sys.stdout.flush()
+        if not logs.goes_to_file():
+            return
     for warning in facts.warnings:
         logger.warning("%s", warning)
     logger.info("branch %r is ready: %s", facts.branch_id, summary(facts))
     logger.debug("settings: %s", describe(loaded))
-    if sys.stdout.isatty():
-        sys.stdout.write(banner(facts) + "\n")
-        sys.stdout.flush()
 
 
 def _report_bug(exc: Exception) -> int:

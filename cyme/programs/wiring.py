@@ -30,7 +30,6 @@ from cyme.core.branches import BranchInfo
 from cyme.core.launch import WorkerDefaults
 from cyme.core.model import BranchId, masked
 from cyme.core.restarts import RestartPolicy
-from cyme.core.status import InstanceState
 from cyme.core.supervision import Policy
 from cyme.programs import logs
 from cyme.programs.banner import Facts
@@ -94,11 +93,11 @@ class Wiring:
         replica = Replica(database, self._clock, branch_id)
         self._lifetimes.step("reading the records", replica.load)
         caretaker = Caretaker(replica, database, self._clock)
-        self._begin("tidying up", caretaker.start, partial(caretaker.stop, PART_STOP_TIMEOUT_S))
+        self._begin("", caretaker.start, partial(caretaker.stop, PART_STOP_TIMEOUT_S))
         default = choose(self._loaded, replica, self._clock, self._lifetimes)
         gateway = CeleryTaskGateway(branch_id, database, self._clock)
         self._begin(
-            "opening the gateway for tasks",
+            "",
             gateway.start,
             partial(gateway.stop, PART_STOP_TIMEOUT_S),
         )
@@ -132,9 +131,7 @@ class Wiring:
         )
         self._warnings += [each for each in (default.warning, silent) if each]
         self._start_http(service, tokens)
-        return self._facts(
-            info, directory.path, log, default, replica=replica, supervisor=supervisor
-        )
+        return self._facts(info, directory.path, log, default, replica=replica)
 
     # --- parts ----------------------------------------------------------------------------------
 
@@ -275,11 +272,8 @@ class Wiring:
         default: DefaultBroker,
         *,
         replica: Replica,
-        supervisor: Supervisor,
     ) -> Facts:
         settings = self._settings
-        names = [instance.name for instance in replica.instances_owned()]
-        states = [supervisor.status(name).state for name in names]
         admin_token = directory / ADMIN_TOKEN_FILE
         exposed = self._listening is not None and not is_loopback(self._listening)
         if exposed and settings.tls_cert is None:
@@ -309,8 +303,8 @@ class Wiring:
             admin_token=admin_token if admin_token.exists() else None,
             needs_token=exposed or settings.require_token,
             tells_certificate=settings.tls_cert is not None,
-            adopted=states.count(InstanceState.RUNNING) + states.count(InstanceState.STARTING),
-            instances=len(names),
+            instances=len(replica.instances_owned()),
+            stops_workers=settings.stop_workers_at_exit,
             warnings=self._warnings,
         )
 
