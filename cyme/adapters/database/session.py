@@ -35,7 +35,7 @@ class Failed:
 
     __slots__ = ("error", "fault")
 
-    def __init__(self, fault: Fault, error: StorageUnavailable) -> None:
+    def __init__(self, fault: Fault, error: CymeError) -> None:
         self.fault = fault
         self.error = error
 

@@ -35,7 +35,7 @@ def backend_of(url: str, *, branch_id: str, backup_dir: Path) -> Backend:
             case "mysql" | "mariadb":
                 return Mysql.from_url(parts)
     except ValueError as exc:
-        raise SettingsError(f"The database URL {masked(url)!r} is not a URL: {exc}.") from exc
+        raise SettingsError(f"The value of --db is not a URL: {exc}.") from exc
     raise SettingsError(
         f"The database URL {masked(url)!r} names no database that Cyme knows; use "
         "sqlite:///ABSOLUTE/PATH, postgresql://USER:PASSWORD@HOST/NAME or "

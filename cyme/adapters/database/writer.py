@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable, Sequence
 
 import gevent
 from gevent.event import Event
@@ -95,8 +96,12 @@ class Writer:
                 self._thread.apply(self._session.close)
                 self._thread.kill()
         except gevent.Timeout:
-            self._greenlet.kill(block=False)
             logger.exception("the database did not finish in time; it is left alone")
+            self._greenlet.kill()
+            _give_up(
+                self._take_waiting(),
+                StorageUnavailable("The branch stopped before it was written; nothing was."),
+            )
         self._thread = self._greenlet = None
 
     @property
@@ -154,12 +159,17 @@ class Writer:
             group: list[_Job | None] = [self._waiting.get(timeout=period_s)]
         except Empty:
             return [_Job(_probe)]
-        while len(group) < GROUP_MAX and group[-1] is not None:
+        return group + self._take_waiting(GROUP_MAX - 1)
+
+    def _take_waiting(self, jobs_max: int = WAITING_MAX + 1) -> list[_Job | None]:
+        """Take what waits now."""
+        taken: list[_Job | None] = []
+        while len(taken) < jobs_max:
             try:
-                group.append(self._waiting.get_nowait())
+                taken.append(self._waiting.get_nowait())
             except Empty:
                 break
-        return group
+        return taken
 
     def _do_group(self, jobs: list[_Job]) -> None:
         assert self._thread is not None, "the greenlet lives within the thread's life"
@@ -168,6 +178,15 @@ class Writer:
         self._busy_since = time.monotonic()
         try:
             outcomes = self._thread.apply(self._session.perform, ([job.work for job in jobs],))
+        except gevent.GreenletExit:
+            _give_up(
+                jobs,
+                DeadlineExceeded(
+                    "The database did not answer before the branch stopped; whether it was "
+                    "written is not known."
+                ),
+            )
+            raise
         except Exception as exc:
             # The top of the greenlet, which must outlive any fault.
             logger.exception("the database's writer met an error that it does not know")
@@ -182,7 +201,7 @@ class Writer:
             job.outcome = outcome
             job.done.set()
 
-    def _judge(self, outcomes: list[object | Failed]) -> None:
+    def _judge(self, outcomes: Sequence[object | Failed]) -> None:
         """Learn from a group whether the database is well; a refused content says nothing."""
         failures = [each for each in outcomes if isinstance(each, Failed)]
         ills = [failure for failure in failures if failure.fault is not Fault.REFUSED]
@@ -192,6 +211,14 @@ class Writer:
         elif self._ill and not ills and len(failures) < len(outcomes):
             logger.info("the database works again")
             self._ill = False
+
+
+def _give_up(jobs: Iterable[_Job | None], error: CymeError) -> None:
+    """Give everyone who waits the error."""
+    for job in jobs:
+        if job is not None:
+            job.outcome = Failed(Fault.LOST, error)
+            job.done.set()
 
 
 def _probe(session: Session) -> None:
