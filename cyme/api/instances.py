@@ -230,6 +230,12 @@ class Instances:
             return
         written = write()
         instance = written.record
+        if req.is_async:
+            # Only the service knows the name that goes with a key, so it was written at once.
+            answer(
+                resp, Accepted(name=instance.name, app=app), status=202, location=_path(instance)
+            )
+            return
         status = self._status_after(req, resp, instance)
         self._show(req, resp, instance, status, is_new=written.created)
 
@@ -257,8 +263,12 @@ class Instances:
             self._representations.instance(instance, spec, status, req.caller),
             status=201 if is_new else 200,
             tag=tag_of(instance),
-            location=path_of(instance.app, "instances", instance.name) if is_new else None,
+            location=_path(instance) if is_new else None,
         )
+
+
+def _path(instance: Instance) -> str:
+    return path_of(instance.app, "instances", instance.name)
 
 
 def _idempotency_key(req: Request) -> str | None:
