@@ -221,6 +221,14 @@ def clean_environment(home: Path) -> dict[str, str]:
     return {**kept, "HOME": str(home), "NO_COLOR": "1"}
 
 
+def lives(pid: int) -> bool:
+    """Tell whether a process runs; one that waits to be reaped does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _mark(process: psutil.Process) -> str:
     try:
         return str(process.environ().get("CYME_WORKER", ""))
