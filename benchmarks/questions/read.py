@@ -25,7 +25,7 @@ LEAST_RATIO = 0.7
 
 def ask(run: Run) -> Answer:
     """Measure both in turns with the same client."""
-    pairs, seconds = run.either((8, 3.0), (2, 1.0))
+    pairs, seconds = run.either((12, 2.0), (3, 1.0))
     run.progress.expect(2 * (pairs + 1) + 1)
     run.progress.step("start a branch with one instance")
     with running_branch(run.directory, run.broker) as branch:
