@@ -1,0 +1,55 @@
+"""Declarations of queues, as brokers and workers take them."""
+
+from __future__ import annotations
+
+import json
+
+from amqp.exceptions import AMQPError
+from kombu import Connection
+from kombu import Queue as Declaration
+
+from cyme.adapters.celery_control.connection import open_channel
+from cyme.core.model import Queue
+from cyme.errors import BrokerRefused
+
+#: AMQP's replies to a declaration that will not be taken another time either: access refused, no
+#: such exchange, locked, other arguments, unknown exchange type, not allowed, not implemented.
+_REFUSALS = frozenset({403, 404, 405, 406, 503, 530, 540})
+
+
+def declared(queue: Queue) -> dict[str, object]:
+    """Return a declaration as ``kombu.Queue.from_dict`` and ``add_consumer`` take it."""
+    options = json.loads(queue.options) if queue.options else {}
+    return {
+        **options,
+        "exchange": queue.exchange or queue.name,
+        "exchange_type": queue.exchange_type or "direct",
+        "routing_key": queue.routing_key or queue.name,
+    }
+
+
+def declare(queue: Queue, connection: Connection) -> None:
+    """Declare a queue, its exchange and its binding on the broker.
+
+    Raises:
+        BrokerRefused: The broker will not have it, now or later.
+    """
+    channel = open_channel(connection)
+    try:
+        Declaration.from_dict(queue.name, **declared(queue))(channel).declare()
+    except KeyError as exc:
+        # Where kombu itself plays the broker, it looks the type up.
+        raise _refused(queue, f"there is no exchange type {exc}") from exc
+    except (TypeError, ValueError) as exc:
+        raise _refused(queue, str(exc)) from exc
+    except AMQPError as exc:
+        if exc.code not in _REFUSALS:
+            raise
+        raise _refused(queue, str(exc)) from exc
+
+
+def _refused(queue: Queue, reason: str) -> BrokerRefused:
+    return BrokerRefused(
+        f"The broker does not accept the declaration of the queue {queue.name!r}: {reason}. "
+        "Change its exchange, exchange_type or options, or delete what stands in its way."
+    )
