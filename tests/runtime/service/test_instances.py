@@ -1,0 +1,468 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from cyme.core.branches import BranchState
+from cyme.core.launch import WorkerDefaults, launch_of
+from cyme.core.model import Broker, Instance, Record
+from cyme.core.status import InstanceState
+from cyme.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    OwnerUnreachable,
+    PreconditionFailed,
+    TooLarge,
+)
+from cyme.runtime.service import Written
+from tests.runtime.service.house import ADMIN, BROKER, OPERATOR, VIEWER, House
+from tests.waiting import eventually
+
+
+def _put(
+    house: House,
+    name: str | None = "w1",
+    changes: dict[str, object] | None = None,
+    *,
+    app: str = "shop",
+    branch: str | None = None,
+    if_match: int | None = None,
+    idempotency_key: str | None = None,
+) -> Written[Instance]:
+    return house.service.put_instance(
+        app,
+        name,
+        changes or {},
+        branch=branch,
+        caller=OPERATOR,
+        if_match=if_match,
+        idempotency_key=idempotency_key,
+        timeout_s=5.0,
+    )
+
+
+# --- creating ------------------------------------------------------------------------------------
+
+
+def test_an_instance_brings_its_app_along(house: House) -> None:
+    written = _put(house)
+    assert (written.created, written.changed) == (True, True)
+    assert (written.record.owner, written.record.home) == ("b1", "b1")
+    assert (written.record.epoch, written.record.version) == (1, 1)
+    assert house.service.app("shop").spec.broker == BROKER
+    assert house.writes == 1
+    assert [event.kind for event in house.journal.recent(9)] == ["app.created", "instance.created"]
+
+
+def test_anonymous_instances_are_new_each_time(house: House) -> None:
+    names = {_put(house, None).record.name for _ in range(3)}
+    assert len(names) == 3
+    assert all(uuid.UUID(name) for name in names)
+
+
+def test_the_same_idempotency_key_finds_the_same_instance(house: House) -> None:
+    first = _put(house, None, idempotency_key="k")
+    again = _put(house, None, idempotency_key="k")
+    assert again == Written(first.record, created=False, changed=False)
+    assert _put(house, None, idempotency_key="l").created
+    assert _put(house, None, app="bar", idempotency_key="k").created
+
+
+def test_names_are_unique_in_the_cluster(house: House) -> None:
+    _put(house)
+    with pytest.raises(Conflict, match="in the app 'shop' already"):
+        _put(house, app="bar")
+    with pytest.raises(NotFound):
+        house.service.app("bar")
+
+
+def test_a_put_that_differs_updates(house: House) -> None:
+    house.declare("tasks")
+    _put(house, changes={"max_concurrency": 2})
+    house.clock.advance(60.0)
+    written = _put(house, changes={"queues": ["tasks"], "max_concurrency": 3})
+    record = written.record
+    assert (written.created, written.changed, record.version) == (False, True, 2)
+    assert (record.queues, record.spec.max_concurrency) == (("tasks",), 3)
+    assert record.updated_at == record.created_at + 60.0
+    assert house.last_event().data["changed"] == ["max_concurrency", "queues"]
+    assert _put(house, changes={"queues": None}).record.queues == ()
+
+
+def test_a_repeated_put_changes_nothing(house: House) -> None:
+    changes: dict[str, object] = {"max_concurrency": 2, "arguments": "-B"}
+    first = _put(house, changes=changes)
+    assert _put(house, changes=changes) == Written(first.record, created=False, changed=False)
+    assert house.writes == 1
+
+
+def test_queues_must_be_declared(house: House) -> None:
+    with pytest.raises(InvalidRequest, match="has no queue 'tasks'; declare it first") as caught:
+        _put(house, changes={"queues": ["tasks"]})
+    assert caught.value.faults[0].parameter == "queues"
+    assert house.writes == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"max_concurrency": 0},
+        {"min_concurrency": 3, "max_concurrency": 2},
+        {"pool": "solo", "max_concurrency": 2},
+        {"arguments": "--pool=solo"},
+        {"odd": 1},
+    ],
+)
+def test_refuses_parameters_that_cannot_be(house: House, changes: dict[str, object]) -> None:
+    with pytest.raises(InvalidRequest):
+        _put(house, changes=changes)
+    assert house.writes == 0
+
+
+def test_only_an_administrator_chooses_code(house: House) -> None:
+    refused: list[dict[str, object]] = [
+        {"celery_app": "proj"},
+        {"arguments": "-I os"},
+        {"env": {"A": "1"}},
+    ]
+    for changes in refused:
+        with pytest.raises(Forbidden):
+            _put(house, changes=changes)
+    house.put("w1", celery_app="proj", arguments="-I os", env={"B": "1", "A": "2"})
+    assert house.service.instance("w1").spec.env == (("A", "2"), ("B", "1"))
+    assert not _put(house, changes={"celery_app": "proj", "env": {"A": "2", "B": "1"}}).changed
+
+
+def test_viewers_write_nothing(house: House) -> None:
+    _put(house)
+    service = house.service
+    with pytest.raises(Forbidden):
+        service.put_instance("shop", "w2", {}, caller=VIEWER, timeout_s=5.0)
+    with pytest.raises(Forbidden):
+        service.delete_instance("w1", caller=VIEWER, timeout_s=5.0)
+    with pytest.raises(Forbidden):
+        service.restart_instance("w1", "shop", caller=VIEWER)
+    with pytest.raises(Forbidden):
+        service.set_autoscale("shop", "w1", maximum=2, minimum=1, caller=VIEWER, timeout_s=5.0)
+
+
+def test_a_version_that_was_read_must_be_the_present_one(house: House) -> None:
+    with pytest.raises(PreconditionFailed):
+        _put(house, if_match=1)
+    _put(house)
+    assert _put(house, changes={"pool": "solo"}, if_match=1).record.version == 2
+    with pytest.raises(PreconditionFailed, match="at version 2 now"):
+        _put(house, changes={"pool": "gevent"}, if_match=1)
+    with pytest.raises(PreconditionFailed):
+        house.service.delete_instance("w1", caller=OPERATOR, if_match=1, timeout_s=5.0)
+
+
+# --- placing -------------------------------------------------------------------------------------
+
+
+def test_an_instance_can_be_pinned_to_a_branch(house: House) -> None:
+    assert not _put(house).record.pinned
+    pinned = _put(house, branch="b1")
+    assert pinned.record.pinned
+    assert house.last_event().data["changed"] == ["branch"]
+    assert _put(house, changes={"pool": "solo"}).record.pinned
+
+
+def test_an_instance_is_not_moved(house: House) -> None:
+    _put(house)
+    with pytest.raises(Conflict, match="on branch 'b1' and cannot be moved to 'b2'"):
+        _put(house, branch="b2")
+
+
+def test_a_branch_that_is_not_there_takes_nothing(house: House) -> None:
+    with pytest.raises(NotFound):
+        _put(house, branch="b9")
+    house.members.change("b2", instances_max=100, state=BranchState.FAILED)
+    with pytest.raises(NotFound):
+        _put(house, branch="b2")
+
+
+def test_a_full_branch_takes_nothing(house: House) -> None:
+    house.members.change("b1", instances_max=1)
+    _put(house)
+    with pytest.raises(TooLarge):
+        _put(house, "w2")
+    assert _put(house, changes={"pool": "solo"}).changed
+
+
+def test_an_instance_placed_elsewhere_is_created_there(house: House) -> None:
+    house.members.change("b2", instances_max=100)
+    house.members.answer = lambda _call, arguments: arguments["name"]
+    assert str(_put(house, branch="b2")) == "w1"
+    ((branch, call, arguments),) = house.members.forwarded
+    assert (branch, call, arguments["pinned"]) == ("b2", "put_instance_here", True)
+    assert house.writes == 0
+
+
+def test_a_branch_that_received_the_call_checks_its_room(house: House) -> None:
+    house.members.change("b1", instances_max=0)
+    with pytest.raises(TooLarge, match="This branch has 0 instances already"):
+        house.service.put_instance_here(
+            "shop", "w1", {}, pinned=False, caller=OPERATOR, if_match=None, timeout_s=5.0
+        )
+
+
+def test_an_instance_of_another_branch_is_its_matter(house: House) -> None:
+    _put(house)
+    house.give_away("w1")
+
+    def unreachable(_call: str, _arguments: object) -> object:
+        raise OwnerUnreachable("b2 is away")
+
+    house.members.answer = unreachable
+    service = house.service
+    for write in (
+        lambda: _put(house, changes={"pool": "solo"}),
+        lambda: service.delete_instance("w1", "shop", caller=OPERATOR, timeout_s=5.0),
+        lambda: service.restart_instance("w1", "shop", caller=OPERATOR),
+        lambda: service.stats("shop", "w1", timeout_s=1.0),
+        lambda: service.add_consumer("shop", "w1", "q", caller=OPERATOR, timeout_s=5.0),
+        lambda: service.cancel_consumer("shop", "w1", "q", caller=OPERATOR, timeout_s=5.0),
+        lambda: service.set_autoscale(
+            "shop", "w1", maximum=2, minimum=1, caller=OPERATOR, timeout_s=5.0
+        ),
+    ):
+        with pytest.raises(OwnerUnreachable):
+            write()
+    assert house.writes == 1
+    assert [call for _, call, _ in house.members.forwarded] == [
+        "put_instance_here",
+        "delete_instance",
+        "restart_instance",
+        "stats",
+        "add_consumer",
+        "cancel_consumer",
+        "put_instance_here",
+    ]
+    assert service.status("w1").state is InstanceState.UNKNOWN
+    assert service.wait_until_running("w1", 5.0).state is InstanceState.UNKNOWN
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def test_instances_are_listed_by_app_or_all(house: House) -> None:
+    _put(house, "w2")
+    _put(house, "w1")
+    _put(house, "a", app="bar")
+    assert house.service.instance_names() == ["a", "w1", "w2"]
+    assert house.service.instance_names("shop") == ["w1", "w2"]
+    with pytest.raises(NotFound):
+        house.service.instance_names("nope")
+
+
+def test_an_instance_is_found_without_its_app_but_not_with_another(house: House) -> None:
+    _put(house)
+    _put(house, "a", app="bar")
+    assert house.service.instance("w1") == house.service.instance("w1", "shop")
+    with pytest.raises(NotFound, match="There is one in the app 'shop'"):
+        house.service.instance("w1", "bar")
+    with pytest.raises(NotFound, match="no app named 'nope'"):
+        house.service.instance("w1", "nope")
+    with pytest.raises(NotFound, match="no instance named"):
+        house.service.instance("w9")
+
+
+def test_an_instance_runs_as_it_and_its_app_say(house: House) -> None:
+    house.service.put_app(
+        "shop", {"pool": "gevent", "max_concurrency": 9}, caller=OPERATOR, timeout_s=5.0
+    )
+    spec = house.service.effective(house.put("w1", max_concurrency=4))
+    assert (spec.pool, spec.max_concurrency, spec.broker) == ("gevent", 4, BROKER)
+
+
+def test_the_state_is_the_supervisors_word(house: House) -> None:
+    _put(house)
+    assert house.service.status("w1").state is InstanceState.PENDING
+    house.supervisor.runs("w1", 7, 8)
+    assert house.service.wait_until_running("w1", 5.0).pids == (7, 8)
+    assert house.supervisor.waited == ["w1"]
+    with pytest.raises(NotFound):
+        house.service.status("w9")
+
+
+# --- deleting and restarting ---------------------------------------------------------------------
+
+
+def test_what_is_deleted_is_gone_and_stays_gone(house: House) -> None:
+    house.put("w1", env={"KEY": "hush2"})
+    house.service.delete_instance("w1", caller=OPERATOR, timeout_s=5.0)
+    with pytest.raises(NotFound):
+        house.service.instance("w1")
+    assert "hush2" not in repr(house.store.load())
+    assert (house.last_event().kind, house.last_event().instance) == ("instance.deleted", "w1")
+    with pytest.raises(NotFound):
+        house.service.delete_instance("w1", caller=OPERATOR, timeout_s=5.0)
+
+
+def test_a_deleted_name_can_be_created_again_and_wins(house: House) -> None:
+    _put(house, changes={"pool": "solo"})
+    house.service.delete_instance("w1", "shop", caller=OPERATOR, timeout_s=5.0)
+    again = _put(house, app="bar")
+    assert again.created
+    assert (again.record.epoch, again.record.version) == (2, 3)
+    assert again.record.spec.pool is None
+    assert house.service.instance("w1").app == "bar"
+
+
+def test_a_restart_is_passed_on_and_told(house: House) -> None:
+    _put(house)
+    house.service.restart_instance("w1", "shop", caller=OPERATOR)
+    assert house.supervisor.restarted == ["w1"]
+    assert house.last_event().reason == "restart asked by otto"
+
+
+def test_what_is_stopped_by_wish_is_not_restarted(house: House) -> None:
+    _put(house, changes={"is_enabled": False})
+    with pytest.raises(Conflict, match="is_enabled is false"):
+        house.service.restart_instance("w1", "shop", caller=OPERATOR)
+    assert house.supervisor.restarted == []
+
+
+# --- many at once --------------------------------------------------------------------------------
+
+
+def test_no_change_is_lost_when_many_write_one_record(house: House) -> None:
+    house.declare(*(f"q{n}" for n in range(20)))
+    _put(house)
+    house.store.before_write = lambda _records: gevent.idle()
+    writes = [
+        gevent.spawn(
+            house.service.add_consumer, "shop", "w1", f"q{n}", caller=OPERATOR, timeout_s=30.0
+        )
+        for n in range(20)
+    ]
+    gevent.joinall(writes, timeout=30.0, raise_error=True)
+    record = house.service.instance("w1")
+    assert len(record.queues) == 20
+    assert record.version == 21
+
+
+class Gate:
+    """Holds up every write until it is opened."""
+
+    def __init__(self, house: House) -> None:
+        self.under_way: list[Sequence[Record]] = []
+        self._opened = Event()
+        house.store.before_write = self._wait
+
+    def _wait(self, records: Sequence[Record]) -> None:
+        self.under_way.append(records)
+        assert self._opened.wait(30.0)
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+def test_writes_of_different_records_do_not_wait_for_each_other(house: House) -> None:
+    house.declare()
+    gate = Gate(house)
+    creations = [gevent.spawn(_put, house, f"w{n}") for n in range(10)]
+    eventually(lambda: len(gate.under_way) == 10)
+    gate.open()
+    gevent.joinall(creations, timeout=30.0, raise_error=True)
+
+
+def test_an_app_is_not_deleted_under_an_instance_that_is_being_created(house: House) -> None:
+    house.declare()
+    gate = Gate(house)
+    creation = gevent.spawn(_put, house, "w1")
+    eventually(lambda: gate.under_way)
+    deletion = gevent.spawn(house.service.delete_app, "shop", caller=OPERATOR, timeout_s=30.0)
+    gevent.idle()
+    gate.open()
+    assert creation.get(timeout=30.0).created
+    with pytest.raises(Conflict, match="has instances: w1"):
+        deletion.get(timeout=30.0)
+
+
+def test_an_instance_is_not_created_in_an_app_that_is_being_deleted(house: House) -> None:
+    house.declare()
+    gate = Gate(house)
+    deletion = gevent.spawn(house.service.delete_app, "shop", caller=OPERATOR, timeout_s=30.0)
+    eventually(lambda: gate.under_way)
+    creation = gevent.spawn(_put, house, "w1")
+    gevent.idle()
+    gate.open()
+    deletion.get(timeout=30.0)
+    with pytest.raises(Conflict, match="was deleted at this moment"):
+        creation.get(timeout=30.0)
+    assert house.replica.instances() == []
+
+
+def test_two_first_instances_create_their_app_once(house: House) -> None:
+    house.store.before_write = lambda _records: gevent.idle()
+    creations = [gevent.spawn(_put, house, f"w{n}") for n in range(5)]
+    gevent.joinall(creations, timeout=30.0, raise_error=True)
+    assert [event.kind for event in house.journal.recent(99)].count("app.created") == 1
+    assert house.service.app("shop").version == 1
+
+
+# --- concurrency and statistics ------------------------------------------------------------------
+
+
+def test_limits_are_read_and_changed(house: House) -> None:
+    _put(house)
+    assert house.service.autoscale("shop", "w1") == (1, 1)
+    written = house.service.set_autoscale(
+        "shop", "w1", maximum=5, minimum=2, caller=OPERATOR, timeout_s=5.0
+    )
+    assert written.changed
+    assert house.service.autoscale("shop", "w1") == (5, 2)
+    house.service.set_autoscale(
+        "shop", "w1", maximum=7, minimum=None, caller=OPERATOR, timeout_s=5.0
+    )
+    assert house.service.autoscale(None, "w1") == (7, 2)
+
+
+def test_limits_are_checked_by_the_names_that_the_caller_used(house: House) -> None:
+    _put(house)
+    with pytest.raises(InvalidRequest) as caught:
+        house.service.set_autoscale(
+            "shop", "w1", maximum=2, minimum=5, caller=OPERATOR, timeout_s=5.0
+        )
+    assert caught.value.faults[0].parameter == "min"
+
+
+def test_a_pool_that_cannot_grow_takes_one_number(house: House) -> None:
+    _put(house, changes={"pool": "threads"})
+    house.service.set_autoscale(
+        "shop", "w1", maximum=5, minimum=None, caller=OPERATOR, timeout_s=5.0
+    )
+    assert house.service.autoscale("shop", "w1") == (5, 5)
+    with pytest.raises(InvalidRequest, match="cannot change its concurrency while it runs"):
+        house.service.set_autoscale(
+            "shop", "w1", maximum=5, minimum=1, caller=OPERATOR, timeout_s=5.0
+        )
+
+
+def test_statistics_come_from_the_running_worker(house: House) -> None:
+    _put(house)
+    with pytest.raises(Conflict, match="is pending"):
+        house.service.stats("shop", "w1", timeout_s=1.0)
+    house.supervisor.runs("w1")
+    record = house.service.instance("w1")
+    defaults = WorkerDefaults(branch="b1", directory="/d", python="/p")
+    house.workers.start(launch_of(record, house.service.effective(record), (), defaults))
+    house.clock.advance(5.0)
+    assert house.service.stats("shop", "w1", timeout_s=1.0)["pool"]
+    assert house.controls.calls == [("stats", "w1@b1")]
+
+
+def test_an_instance_may_use_a_broker_of_its_own(house: House) -> None:
+    other = Broker("amqp://other//")
+    record = house.put("w1", broker=other)
+    assert house.service.effective(record).broker == other
+    assert house.service.app("shop").spec.broker == BROKER
+    assert ADMIN.name == house.last_event().data["caller"]
