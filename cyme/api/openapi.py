@@ -95,6 +95,7 @@ def describe(served: Sequence[_Served]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas.components,
+            "parameters": _query_parameters(schemas, served),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "basic": {
@@ -133,7 +134,7 @@ def _operation(schemas: _Schemas, template: str, verb: str, described: Operation
     entry: dict[str, Any] = {
         "summary": described.summary,
         "operationId": f"{verb}_{'async_' if '!' in template else ''}{slug}",
-        "parameters": _parameters(schemas, template, described),
+        "parameters": _parameters(template, described),
         "responses": _responses(schemas, described),
         "x-cyme-role": described.role.label if described.role else "anybody",
     }
@@ -146,7 +147,7 @@ def _operation(schemas: _Schemas, template: str, verb: str, described: Operation
     return entry
 
 
-def _parameters(schemas: _Schemas, template: str, described: Operation) -> list[dict[str, Any]]:
+def _parameters(template: str, described: Operation) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in _NAME_IN_PATH.findall(template)
@@ -155,20 +156,31 @@ def _parameters(schemas: _Schemas, template: str, described: Operation) -> list[
         {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
         for name, text in described.headers.items()
     ]
-    if described.takes is None:
-        return found
-    for name, schema in schemas.fields_of(described.takes.type).items():
-        entry: dict[str, Any] = {"name": name, "in": "query"}
-        rule = described.takes.rules[name]
-        if rule.is_map:
-            entry["content"] = {falcon.MEDIA_JSON: {"schema": schema}}
-        else:
-            entry["schema"] = schema
-        if rule.is_list:
-            entry |= {"style": "form", "explode": False}
-        if rule.is_required and not described.writes:
-            entry["required"] = True
-        found.append(entry)
+    if described.takes is not None:
+        kind = described.takes.type.__name__
+        found += [
+            {"$ref": f"#/components/parameters/{kind}.{name}"} for name in described.takes.rules
+        ]
+    return found
+
+
+def _query_parameters(schemas: _Schemas, served: Sequence[_Served]) -> dict[str, Any]:
+    """Return the parameters in queries, under the names of their types and their own."""
+    found: dict[str, Any] = {}
+    for described in (each for route in served for each in route.operations().values()):
+        if described.takes is None:
+            continue
+        kind = described.takes.type
+        for name, schema in schemas.fields_of(kind).items():
+            rule = described.takes.rules[name]
+            entry: dict[str, Any] = {"name": name, "in": "query"}
+            if rule.is_map:
+                entry["content"] = {falcon.MEDIA_JSON: {"schema": schema}}
+            else:
+                entry["schema"] = schema
+            if rule.is_list:
+                entry |= {"style": "form", "explode": False}
+            found[f"{kind.__name__}.{name}"] = entry
     return found
 
 

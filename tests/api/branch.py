@@ -9,7 +9,7 @@ from falcon import testing
 from cyme.api.app import create_app
 from cyme.core.access import Caller, Role
 from cyme.core.branches import BranchInfo
-from cyme.core.model import Broker, BranchId
+from cyme.core.model import BranchId, Broker
 from cyme.runtime.journal import Journal
 from cyme.runtime.replica import Replica
 from cyme.runtime.service import Service

@@ -213,7 +213,10 @@ def test_says_when_to_try_again(
 def test_tells_nothing_of_an_error_nobody_foresaw_but_its_id(
     branch: FakeBranch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    branch.store.before_write = lambda _records: [][0]
+    def broken(_records: object) -> None:
+        raise IndexError("within")
+
+    branch.store.before_write = broken
     reply = branch.client.simulate_put("/foo/")
     assert reply.status_code == 500
     assert "IndexError" not in reply.text

@@ -97,7 +97,7 @@ def test_every_error_has_a_problem(error: type[errors.CymeError]) -> None:
     elif error.__name__ == "Refusal":
         made = Refusal(418, "No coffee.")
     elif error.__name__ == "StillWaiting":
-        made = error("id", "PENDING", 1.0)  # type: ignore[arg-type,call-arg] # its own fields
+        made = error("id", "PENDING", 1.0)  # type: ignore[call-arg] # its own fields
     else:
         made = error("It is so.")
     problem, headers = problem_of(made)
@@ -134,8 +134,11 @@ def test_the_description_is_made_of_the_types_that_serve(client: testing.TestCli
     schemas = document["components"]["schemas"]
     assert schemas["InstanceState"]["enum"] == sorted(InstanceState)
     put = document["paths"]["/{app}/instances/{name}/"]["put"]
-    names = {parameter["name"] for parameter in put["parameters"]}
-    assert {"app", "name", "max_concurrency", "celery_app", "If-Match"} <= names
+    names = {parameter.get("name") for parameter in put["parameters"]}
+    assert {"app", "name", "If-Match"} <= names
+    assert {"$ref": "#/components/parameters/InstanceParameters.queues"} in put["parameters"]
+    queues = document["components"]["parameters"]["InstanceParameters.queues"]
+    assert queues["in"] == "query"
     body = put["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/InstanceParameters"}
     assert document["paths"]["/ping/"]["get"]["security"] == []
