@@ -1,8 +1,8 @@
 """The checkout's own environment, which ``bin/test`` and ``bin/demo`` share.
 
-It stands in ``.venv`` and is made once: a stamp in it names the pyproject.toml, the checkout and
-the interpreter it was made for, and it is made anew when one of them has changed. Packages come
-from wherever this machine's pip takes them; ``PIP_*`` variables work as usual.
+It stands in ``.venv`` and is made once. A stamp in it tells for which pyproject.toml, checkout and
+interpreter it was made and what was installed; where one of them has changed, it is brought up to
+date. Packages come from wherever this machine's pip takes them; ``PIP_*`` variables work as usual.
 """
 
 from __future__ import annotations
@@ -41,30 +41,27 @@ def environment(extra: str = "") -> Path:
         SystemExit: It cannot be made; what pip or venv said stands above.
     """
     python = VENV / "bin" / "python"
-    fingerprint = _fingerprint()
     stamp = _read_stamp()
-    same = python.exists() and stamp.get("fingerprint") == fingerprint
-    extras = stamp.get("extras", "").split() if same else []
-    if same and (not extra or extra in extras):
+    wanted = {
+        "project": hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest(),
+        "interpreter": f"{sys.version_info[:2]} of {sys.base_prefix} in {ROOT}",
+        "extras": stamp.get("extras", ""),
+    }
+    if extra not in wanted["extras"].split():
+        wanted["extras"] = f"{wanted['extras']} {extra}".strip()
+    if python.exists() and stamp == wanted:
         return python
     print(f"Making the environment in {VENV} (once; about a minute) ...", flush=True)
-    if not same:
+    if not python.exists() or stamp.get("interpreter") != wanted["interpreter"]:
         _run([sys.executable, "-m", "venv", "--clear", str(VENV)], hint="apt install python3-venv")
-    what = f"{ROOT}[{extra}]" if extra else str(ROOT)
+    extras = wanted["extras"].replace(" ", ",")
+    what = f"{ROOT}[{extras}]" if extras else str(ROOT)
     _run(
         [str(python), "-m", "pip", "install", "-qq", "--editable", what],
         hint="pip needs an index, or PIP_INDEX_URL / PIP_FIND_LINKS that name one",
     )
-    STAMP.write_text(
-        json.dumps({"fingerprint": fingerprint, "extras": " ".join([*extras, extra]).strip()})
-    )
+    STAMP.write_text(json.dumps(wanted))
     return python
-
-
-def _fingerprint() -> str:
-    project = (ROOT / "pyproject.toml").read_bytes()
-    made_for = f"{ROOT} {sys.version_info[:2]} {sys.base_prefix}".encode()
-    return hashlib.sha256(project + made_for).hexdigest()
 
 
 def _read_stamp() -> dict[str, str]:

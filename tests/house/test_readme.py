@@ -1,0 +1,70 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import docutils.core
+import pytest
+
+from cyme.settings.table import TABLE
+from tests.house.checkout import ROOT
+from tests.house.transcripts import Exchange, Stage, exchanges
+
+README = (ROOT / "README.rst").read_text()
+WALK_THROUGH = README[README.index(".. begin-walk-through") : README.index(".. end-walk-through")]
+FIRST_SIGHT = README[: README.index("What it does")]
+
+PAGES = [ROOT / "README.rst", *sorted((ROOT / "docs").glob("*.rst"))]
+
+#: Flags of other programs that the documentation names.
+FOREIGN_FLAGS = {
+    "--autoscale", "--concurrency", "--config", "--detach", "--fast", "--heartbeat-interval",
+    "--help", "--include", "--json", "--keep", "--loglevel", "--once", "--quick", "--role",
+    "--without-gossip", "--without-mingle",
+}  # fmt: skip
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path)
+    yield stage
+    stage.close()
+
+
+@pytest.mark.slow
+def test_the_first_transcript_runs_as_shown(stage: Stage) -> None:
+    shown = list(exchanges(FIRST_SIGHT))
+    assert sum(len(_lines(each)) for each in shown) <= 10
+    for exchange in shown:
+        stage.play(exchange)
+
+
+@pytest.mark.slow
+def test_the_walk_through_runs_as_shown(stage: Stage) -> None:
+    shown = list(exchanges(WALK_THROUGH))
+    assert len(shown) == 11
+    for exchange in shown:
+        stage.play(exchange)
+
+
+@pytest.mark.parametrize("name", ["README.rst", "CHANGES.rst"])
+def test_a_page_renders_where_only_docutils_is(name: str) -> None:
+    docutils.core.publish_string(
+        (ROOT / name).read_text(),
+        writer="html5",
+        settings_overrides={"report_level": 1, "halt_level": 2, "file_insertion_enabled": False},
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_no_flag_that_there_is_not(page: Path) -> None:
+    known = {row.flag for row in TABLE} | {alias for row in TABLE for alias in row.aliases}
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text()))
+    assert named <= known | FOREIGN_FLAGS
+
+
+def _lines(exchange: Exchange) -> list[str]:
+    return [line for line in f"{exchange.command}\n{exchange.output}".split("\n") if line.strip()]
