@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, cast
 
 from cyme.core.access import Caller, Role, require
-from cyme.core.model import App, BranchId, Broker, Instance, Queue, Record
+from cyme.core.model import App, BranchId, Broker, Instance, Queue, Record, WorkerSpec
 from cyme.core.parameters import role_needed
 from cyme.core.ports import Clock, Control, Members, TaskGateway
 from cyme.core.status import InstanceState, InstanceStatus
@@ -104,6 +104,7 @@ class Ground:
         self._default_result_backend = default_result_backend
         self._locks = Locks(clock)
         self._later = Later()
+        self._effective: dict[str, tuple[Instance, App | None, WorkerSpec]] = {}
 
     # --- who does it ----------------------------------------------------------------------------
 

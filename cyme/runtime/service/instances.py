@@ -24,6 +24,9 @@ from cyme.runtime.service.ground import Written, check_match
 #: Waiting for an instance to run ends in these states: it runs, or will not by itself.
 SETTLED = frozenset({InstanceState.RUNNING, InstanceState.DISABLED, InstanceState.STOPPED})
 
+#: Effective specs kept, because making one costs more than all else of reading an instance.
+EFFECTIVE_KEPT_MAX = 10_000
+
 _ANONYMOUS = uuid.UUID("6b8f5b0e-6a0b-4c55-9d51-0c9c53b9a5c4")
 
 
@@ -43,7 +46,15 @@ class Instances(Apps):
 
     def effective(self, instance: Instance) -> WorkerSpec:
         """Return how an instance is run: its own spec over its app's over the defaults."""
-        return effective_spec(instance, self._replica.app(instance.app), self._default_broker)
+        app = self._replica.app(instance.app)
+        known = self._effective.get(instance.name)
+        if known is not None and known[0] is instance and known[1] is app:
+            return known[2]
+        spec = effective_spec(instance, app, self._default_broker)
+        if len(self._effective) >= EFFECTIVE_KEPT_MAX:
+            self._effective.clear()
+        self._effective[instance.name] = (instance, app, spec)
+        return spec
 
     def status(self, name: str) -> InstanceStatus:
         """Return the state of an instance, and why.

@@ -1,15 +1,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 
-import gevent
 import pytest
-from gevent.event import Event
 
 from cyme.core.branches import BranchState
-from cyme.core.launch import WorkerDefaults, launch_of
-from cyme.core.model import Broker, Instance, Record
+from cyme.core.model import Instance
 from cyme.core.status import InstanceState
 from cyme.errors import (
     Conflict,
@@ -20,9 +16,8 @@ from cyme.errors import (
     PreconditionFailed,
     TooLarge,
 )
-from cyme.runtime.service import Written
-from tests.runtime.service.house import ADMIN, BROKER, OPERATOR, VIEWER, House
-from tests.waiting import eventually
+from cyme.runtime.service import Written, instances
+from tests.runtime.service.house import BROKER, OPERATOR, VIEWER, House
 
 
 def _put(
@@ -282,6 +277,19 @@ def test_an_instance_runs_as_it_and_its_app_say(house: House) -> None:
     assert (spec.pool, spec.max_concurrency, spec.broker) == ("gevent", 4, BROKER)
 
 
+def test_a_change_of_the_app_is_a_change_of_how_its_instances_run(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instances, "EFFECTIVE_KEPT_MAX", 1)
+    house.put("w2")
+    record = house.put("w1")
+    assert house.service.effective(record) is house.service.effective(record)
+    house.service.put_app("shop", {"max_concurrency": 9}, caller=OPERATOR, timeout_s=5.0)
+    assert house.service.effective(record).max_concurrency == 9
+    assert house.service.effective(house.put("w1", max_concurrency=3)).max_concurrency == 3
+    assert house.service.effective(house.service.instance("w2")).max_concurrency == 9
+
+
 def test_the_state_is_the_supervisors_word(house: House) -> None:
     _put(house)
     assert house.service.status("w1").state is InstanceState.PENDING
@@ -328,141 +336,3 @@ def test_what_is_stopped_by_wish_is_not_restarted(house: House) -> None:
     with pytest.raises(Conflict, match="is_enabled is false"):
         house.service.restart_instance("w1", "shop", caller=OPERATOR)
     assert house.supervisor.restarted == []
-
-
-# --- many at once --------------------------------------------------------------------------------
-
-
-def test_no_change_is_lost_when_many_write_one_record(house: House) -> None:
-    house.declare(*(f"q{n}" for n in range(20)))
-    _put(house)
-    house.store.before_write = lambda _records: gevent.idle()
-    writes = [
-        gevent.spawn(
-            house.service.add_consumer, "shop", "w1", f"q{n}", caller=OPERATOR, timeout_s=30.0
-        )
-        for n in range(20)
-    ]
-    gevent.joinall(writes, timeout=30.0, raise_error=True)
-    record = house.service.instance("w1")
-    assert len(record.queues) == 20
-    assert record.version == 21
-
-
-class Gate:
-    """Holds up every write until it is opened."""
-
-    def __init__(self, house: House) -> None:
-        self.under_way: list[Sequence[Record]] = []
-        self._opened = Event()
-        house.store.before_write = self._wait
-
-    def _wait(self, records: Sequence[Record]) -> None:
-        self.under_way.append(records)
-        assert self._opened.wait(30.0)
-
-    def open(self) -> None:
-        self._opened.set()
-
-
-def test_writes_of_different_records_do_not_wait_for_each_other(house: House) -> None:
-    house.declare()
-    gate = Gate(house)
-    creations = [gevent.spawn(_put, house, f"w{n}") for n in range(10)]
-    eventually(lambda: len(gate.under_way) == 10)
-    gate.open()
-    gevent.joinall(creations, timeout=30.0, raise_error=True)
-
-
-def test_an_app_is_not_deleted_under_an_instance_that_is_being_created(house: House) -> None:
-    house.declare()
-    gate = Gate(house)
-    creation = gevent.spawn(_put, house, "w1")
-    eventually(lambda: gate.under_way)
-    deletion = gevent.spawn(house.service.delete_app, "shop", caller=OPERATOR, timeout_s=30.0)
-    gevent.idle()
-    gate.open()
-    assert creation.get(timeout=30.0).created
-    with pytest.raises(Conflict, match="has instances: w1"):
-        deletion.get(timeout=30.0)
-
-
-def test_an_instance_is_not_created_in_an_app_that_is_being_deleted(house: House) -> None:
-    house.declare()
-    gate = Gate(house)
-    deletion = gevent.spawn(house.service.delete_app, "shop", caller=OPERATOR, timeout_s=30.0)
-    eventually(lambda: gate.under_way)
-    creation = gevent.spawn(_put, house, "w1")
-    gevent.idle()
-    gate.open()
-    deletion.get(timeout=30.0)
-    with pytest.raises(Conflict, match="was deleted at this moment"):
-        creation.get(timeout=30.0)
-    assert house.replica.instances() == []
-
-
-def test_two_first_instances_create_their_app_once(house: House) -> None:
-    house.store.before_write = lambda _records: gevent.idle()
-    creations = [gevent.spawn(_put, house, f"w{n}") for n in range(5)]
-    gevent.joinall(creations, timeout=30.0, raise_error=True)
-    assert [event.kind for event in house.journal.recent(99)].count("app.created") == 1
-    assert house.service.app("shop").version == 1
-
-
-# --- concurrency and statistics ------------------------------------------------------------------
-
-
-def test_limits_are_read_and_changed(house: House) -> None:
-    _put(house)
-    assert house.service.autoscale("shop", "w1") == (1, 1)
-    written = house.service.set_autoscale(
-        "shop", "w1", maximum=5, minimum=2, caller=OPERATOR, timeout_s=5.0
-    )
-    assert written.changed
-    assert house.service.autoscale("shop", "w1") == (5, 2)
-    house.service.set_autoscale(
-        "shop", "w1", maximum=7, minimum=None, caller=OPERATOR, timeout_s=5.0
-    )
-    assert house.service.autoscale(None, "w1") == (7, 2)
-
-
-def test_limits_are_checked_by_the_names_that_the_caller_used(house: House) -> None:
-    _put(house)
-    with pytest.raises(InvalidRequest) as caught:
-        house.service.set_autoscale(
-            "shop", "w1", maximum=2, minimum=5, caller=OPERATOR, timeout_s=5.0
-        )
-    assert caught.value.faults[0].parameter == "min"
-
-
-def test_a_pool_that_cannot_grow_takes_one_number(house: House) -> None:
-    _put(house, changes={"pool": "threads"})
-    house.service.set_autoscale(
-        "shop", "w1", maximum=5, minimum=None, caller=OPERATOR, timeout_s=5.0
-    )
-    assert house.service.autoscale("shop", "w1") == (5, 5)
-    with pytest.raises(InvalidRequest, match="cannot change its concurrency while it runs"):
-        house.service.set_autoscale(
-            "shop", "w1", maximum=5, minimum=1, caller=OPERATOR, timeout_s=5.0
-        )
-
-
-def test_statistics_come_from_the_running_worker(house: House) -> None:
-    _put(house)
-    with pytest.raises(Conflict, match="is pending"):
-        house.service.stats("shop", "w1", timeout_s=1.0)
-    house.supervisor.runs("w1")
-    record = house.service.instance("w1")
-    defaults = WorkerDefaults(branch="b1", directory="/d", python="/p")
-    house.workers.start(launch_of(record, house.service.effective(record), (), defaults))
-    house.clock.advance(5.0)
-    assert house.service.stats("shop", "w1", timeout_s=1.0)["pool"]
-    assert house.controls.calls == [("stats", "w1@b1")]
-
-
-def test_an_instance_may_use_a_broker_of_its_own(house: House) -> None:
-    other = Broker("amqp://other//")
-    record = house.put("w1", broker=other)
-    assert house.service.effective(record).broker == other
-    assert house.service.app("shop").spec.broker == BROKER
-    assert ADMIN.name == house.last_event().data["caller"]
