@@ -56,7 +56,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(distributions: Path) -> No
         entry_points = _only(archive, names, "/entry_points.txt")
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "cyme").rglob("*.py")}
     assert modules <= set(names)
-    assert {"cyme/tasks.py", "cyme/py.typed"} <= set(names)
+    assert {"cyme/tasks/__init__.py", "cyme/py.typed"} <= set(names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"cyme"}
     assert any(name.endswith("/LICENSE") for name in names)
     assert metadata["License-Expression"] == "BSD-3-Clause"
