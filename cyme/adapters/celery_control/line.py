@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
@@ -52,12 +53,25 @@ class Question:
         return self.answers.keys() >= self.nodes
 
 
+class _Mailbox(Mailbox):  # type: ignore[misc] # kombu has no types
+    """A mailbox whose replies go to a queue that no other one ever had.
+
+    kombu makes the queue's name of an address in memory, which may be used again while the
+    broker still holds the queue for a connection that was lost.
+    """
+
+    @cached_property
+    def oid(self) -> str:
+        """The routing key of replies."""
+        return str(uuid4())
+
+
 class Line:
     """A connection for remote control: a way to the workers, and a way back to us."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._mailbox = Mailbox(
+        self._mailbox = _Mailbox(
             CONTROL_EXCHANGE,
             type="fanout",
             accept=["json"],
