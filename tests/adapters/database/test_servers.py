@@ -15,6 +15,7 @@ from cyme.errors import (
     SettingsError,
     StorageUnavailable,
 )
+from tests import servers as rooms
 from tests.waiting import eventually
 
 from .conftest import Open
@@ -104,11 +105,7 @@ def test_another_branch_may_take_over_and_the_first_writes_no_more(
     assert first.load() == [app("second")]
 
 
-def test_two_databases_of_one_server_do_not_meet(
-    server_url: str, request: pytest.FixtureRequest, database: Open
-) -> None:
-    from tests import servers as rooms
-
+def test_two_databases_of_one_server_do_not_meet(server_url: str, database: Open) -> None:
     room = rooms.postgres_database if "postgres" in server_url else rooms.mysql_database
     with room() as other_url:
         one, two = database(server_url), database(other_url)

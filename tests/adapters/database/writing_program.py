@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - patching comes before all other imports
 """Writes records for ever and prints the name of each that is acknowledged; it is to be killed."""
 
 from gevent import monkey
