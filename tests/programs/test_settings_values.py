@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import os
+import contextlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -70,10 +71,8 @@ def test_an_address_reads_what_it_writes(host: object, port: int) -> None:
 
 @given(st.text())
 def test_no_text_makes_an_address_fail_in_another_way(text: str) -> None:
-    try:
+    with contextlib.suppress(ValueError):
         parse_address(text)
-    except ValueError as exc:
-        assert str(exc)
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-1", "0", "99999", "1s", "", "1e9"])
@@ -179,10 +178,16 @@ def test_a_user_or_group_that_is_not_there_is_refused() -> None:
 
 
 def test_a_path_knows_the_home_directory() -> None:
-    assert str(parse_path("~/x")) == os.path.expanduser("~/x")
-    for text in ("", " ", "a\0b", "~nobody-here/x"):
-        with pytest.raises(ValueError):
-            parse_path(text)
+    assert str(parse_path("~/x")) == str(Path.home() / "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("", "empty"), (" ", "empty"), ("a\0b", "NUL"), ("~nobody-here/x", "no such home")],
+)
+def test_what_is_no_path_is_refused(text: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        parse_path(text)
 
 
 def test_a_name_is_one_that_can_be_a_directory() -> None:

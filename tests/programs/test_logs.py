@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import gevent
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cyme.errors import SettingsError
+from cyme.programs import logs
+
+TOKEN = "cyme_a_" + "x" * 43
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """Yield the root logger, and give it its handlers and level back."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    root.handlers = []
+    yield root
+    for handler in root.handlers:
+        handler.close()
+    root.handlers, root.level = handlers, level
+    logging.captureWarnings(False)
+
+
+def formatted(message: str, *values: object, failing: bool = False) -> str:
+    exc_info = None
+    if failing:
+        try:
+            int("amqp://user:" + "hushhush@host//")
+        except ValueError:
+            exc_info = sys.exc_info()
+    record = logging.LogRecord("cyme.x", logging.INFO, "x.py", 1, message, values, exc_info)
+    return logs.LineFormatter().format(record)
+
+
+def test_a_record_is_a_line_with_time_level_and_name() -> None:
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO cyme\.x: one two", formatted("one %s", "two")
+    )
+
+
+def test_a_line_feed_in_a_value_makes_no_second_record() -> None:
+    assert formatted("got %s", "a\r\nb").endswith("INFO cyme.x: got a\\r\\nb")
+
+
+def test_a_traceback_stands_indented_under_its_record() -> None:
+    first, *others = formatted("failed", failing=True).splitlines()
+    assert first.endswith("cyme.x: failed")
+    assert others
+    assert all(line.startswith("    ") for line in others)
+
+
+def test_passwords_and_tokens_are_masked_wherever_they_stand() -> None:
+    text = formatted("to %s with %s", "amqp://user:hushhush@host//", TOKEN, failing=True)
+    assert "hushhush" not in text
+    assert TOKEN not in text
+    assert text.count("amqp://user:********@host//") == 2
+    assert "cyme_a_********" in text
+
+
+@given(st.text(st.characters(exclude_categories=["Z", "C"], exclude_characters="'\""), min_size=8))
+def test_no_password_of_a_url_passes(password: str) -> None:
+    secret = f"<{password}>"
+    assert secret not in logs.without_secrets(f"lost redis://:{secret}@host:1/0 again")
+
+
+def test_what_is_no_secret_is_left_alone() -> None:
+    for text in ("http://host:80/a/b", "see user@host", "amqp://user@host//", "12:30 @ noon"):
+        assert logs.without_secrets(text) == text
+
+
+def test_chatty_libraries_are_heard_from_warnings_on(root: logging.Logger) -> None:
+    logs.log_to_stderr("DEBUG")
+    assert root.level == logging.DEBUG
+    assert logging.getLogger("kombu.connection").getEffectiveLevel() == logging.WARNING
+    logs.log_to_stderr("ERROR")
+    assert logging.getLogger("amqp").getEffectiveLevel() == logging.ERROR
+
+
+def test_a_log_file_is_private_and_opened_anew_when_it_was_moved(
+    root: logging.Logger, tmp_path: Path
+) -> None:
+    path = tmp_path / "log"
+    root.setLevel(logging.INFO)
+    assert logs.reopen() is False
+    logs.log_to_file(path)
+    root.info("one")
+    path.rename(tmp_path / "log.1")
+    assert logs.reopen() is True
+    root.info("two")
+    assert "one" in (tmp_path / "log.1").read_text()
+    assert "two" in path.read_text()
+    assert (tmp_path / "log.1").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_file_that_cannot_be_written_is_told_of(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--logfile"):
+        logs.log_to_file(tmp_path / "missing" / "log")
+
+
+def test_the_failure_of_a_greenlet_is_logged_and_not_printed(
+    root: logging.Logger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub = gevent.get_hub()
+    before = hub.print_exception
+    logs.log_to_file(tmp_path / "log")
+    logs.log_failures_of_greenlets(hub)
+    try:
+        gevent.spawn(lambda: 1 / 0).join()
+    finally:
+        hub.print_exception = before
+    assert "ZeroDivisionError" in (tmp_path / "log").read_text()
+    assert capsys.readouterr().err == ""
