@@ -68,6 +68,7 @@ def test_reads_options_as_celery_does(
         ("--max-tasks-per-child=1.5", "a whole number"),
         ("--max-tasks-per-child=12345678901", "a whole number"),
         ("--max-tasks-per-child -B", "not '-B'"),
+        ("--include -B", "not '-B'"),
         ("-O best", "one of default, fair"),
         ("--beat=yes", "takes no value"),
         ("--time-limit=1.x", "a number"),

@@ -9,7 +9,7 @@ import pytest
 from gevent.event import Event
 
 from cyme.core.model import Instance, Record
-from cyme.errors import Conflict
+from cyme.errors import Conflict, NotFound
 from cyme.runtime.service import Written
 from tests.runtime.service.house import OPERATOR, House
 from tests.waiting import eventually
@@ -85,6 +85,23 @@ def test_an_instance_is_not_created_in_an_app_that_is_being_deleted(house: House
     with pytest.raises(Conflict, match="was deleted at this moment"):
         creation.get(timeout=30.0)
     assert house.replica.instances() == []
+
+
+def test_an_instance_does_not_come_to_a_queue_that_is_being_deleted(house: House) -> None:
+    house.declare("tasks")
+    house.put("w1")
+    gate = Gate(house)
+    service = house.service
+    deletion = gevent.spawn(service.delete_queue, "shop", "tasks", caller=OPERATOR, timeout_s=30.0)
+    eventually(lambda: gate.under_way)
+    addition = gevent.spawn(
+        service.add_consumer, "shop", "w1", "tasks", caller=OPERATOR, timeout_s=30.0
+    )
+    gevent.idle()
+    gate.open()
+    deletion.get(timeout=30.0)
+    with pytest.raises(NotFound):
+        addition.get(timeout=30.0)
 
 
 def test_two_first_instances_create_their_app_once(house: House) -> None:

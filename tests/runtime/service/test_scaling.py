@@ -37,6 +37,10 @@ def test_a_pool_that_cannot_grow_takes_one_number(house: House) -> None:
         "shop", "w1", maximum=5, minimum=None, caller=OPERATOR, timeout_s=5.0
     )
     assert house.service.autoscale("shop", "w1") == (5, 5)
+    house.service.set_autoscale(
+        "shop", "w1", maximum=7, minimum=None, caller=OPERATOR, timeout_s=5.0
+    )
+    assert house.service.autoscale("shop", "w1") == (7, 7)
     with pytest.raises(InvalidRequest, match="cannot change its concurrency while it runs"):
         house.service.set_autoscale(
             "shop", "w1", maximum=5, minimum=1, caller=OPERATOR, timeout_s=5.0
