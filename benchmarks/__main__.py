@@ -21,7 +21,7 @@ from benchmarks.failure import BenchmarkFailed
 from benchmarks.machine import commit, packages, this_machine
 from benchmarks.registry import QUESTIONS, Question, chosen
 from benchmarks.report import Report, compare, differences, load, save
-from benchmarks.run import Run
+from benchmarks.run import EMBEDDED, Run
 
 #: Brokers that may be named in one word.
 BROKERS = {
@@ -56,14 +56,28 @@ def list_questions() -> None:
 @click.option("--seed", type=int, default=1, show_default=True, help="What makes the chances.")
 @click.option(
     "--broker",
-    default="embedded",
+    default=EMBEDDED,
     show_default=True,
     help="embedded, rabbitmq, redis (database 15 of this machine's), or a URL; the workers of "
     "the questions use it.",
 )
+@click.option(
+    "--branch-option",
+    "branch_options",
+    multiple=True,
+    help="A further option for the branches, as in --branch-option=--parallel-starts=8; may be "
+    "repeated.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 when a bar is missed.")
 def run(
-    names: tuple[str, ...], *, quick: bool, path: Path | None, seed: int, broker: str, strict: bool
+    names: tuple[str, ...],
+    *,
+    quick: bool,
+    path: Path | None,
+    seed: int,
+    broker: str,
+    branch_options: tuple[str, ...],
+    strict: bool,
 ) -> None:
     """Answer the questions NAMES, or all of them."""
     console = Console()
@@ -74,7 +88,8 @@ def run(
             commit=commit(),
             seed=seed,
             quick=quick,
-            broker=broker if broker in {"embedded", *BROKERS} else "by URL",
+            broker=broker if broker in {EMBEDDED, *BROKERS} else "by URL",
+            branch_options=branch_options,
             python=platform.python_version(),
             packages=packages(),
             machine=this_machine(),
@@ -95,10 +110,15 @@ def _asked(console: Console, question: Question, report: Report, broker: str) ->
             TemporaryDirectory(prefix=f"cyme-bench-{question.name}-") as directory,
             display.progress(console, question.name) as progress,
         ):
-            random = Random(report.seed)
-            answer = question.ask(
-                Run(report.quick, random, broker, Path(directory), progress),
+            run = Run(
+                quick=report.quick,
+                random=Random(report.seed),
+                broker=broker,
+                branch_options=report.branch_options,
+                directory=Path(directory),
+                progress=progress,
             )
+            answer = question.ask(run)
     except BenchmarkFailed as exc:
         console.print(f"{question.name}: {exc}", style="red", markup=False)
         failures = {**report.failures, question.name: str(exc)}

@@ -18,6 +18,7 @@ from benchmarks.failure import BenchmarkFailed
 from benchmarks.load import Address
 from benchmarks.machine import ROOT
 from benchmarks.processes import end_marked, marked
+from benchmarks.run import EMBEDDED, Run
 from cyme.adapters.embedded_broker import EmbeddedBroker
 
 HOST = "127.0.0.1"
@@ -128,24 +129,26 @@ class Branch:
 
 
 @contextmanager
-def running_branch(directory: Path, broker: str = "embedded") -> Iterator[Branch]:
+def running_branch(run: Run) -> Iterator[Branch]:
     """Run a branch; afterwards it, its workers and its embedded broker are gone.
 
     Args:
-        directory: An existing directory for all that it keeps.
-        broker: ``embedded``, or the URL of a broker.
+        run: Says where it keeps its files, on which broker, and with which options.
 
     Raises:
         BenchmarkFailed: It does not come up.
     """
     address = (HOST, _free_port())
+    directory = run.directory
     environment = {name: value for name, value in os.environ.items() if name[:5] != "CYME_"}
-    if broker != "embedded":
+    broker = None if run.broker == EMBEDDED else run.broker
+    if broker is not None:
         environment["CYME_BROKER"] = broker
     command = [
         *(sys.executable, "-m", "cyme", f"{HOST}:{address[1]}", "-i", BRANCH_ID),
         *("-D", str(directory / "branch"), "--cluster", CLUSTER),
         *("--state-dir", str(directory / "state"), "--logfile", str(directory / "branch.log")),
+        *run.branch_options,
     ]
     output = directory / "branch.out"
     with output.open("wb") as file:
@@ -157,7 +160,7 @@ def running_branch(directory: Path, broker: str = "embedded") -> Iterator[Branch
             stdout=file,
             stderr=file,
         )
-    branch = Branch(process, address, directory, None if broker == "embedded" else broker)
+    branch = Branch(process, address, directory, broker)
     try:
         _await_ready(branch, directory)
         yield branch

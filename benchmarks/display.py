@@ -114,6 +114,7 @@ def show_circumstances(console: Console, report: Report) -> None:
         f"{machine.processors} x {machine.processor}, {machine.memory_mb:,} MB, "
         f"{machine.system}, load {machine.load}; Python {report.python}; "
         f"commit {report.commit or 'unknown'}; seed {report.seed}; broker {report.broker}"
+        f"{' '.join(('', *report.branch_options))}"
         f"{'; quick' if report.quick else ''}",
         style="dim",
         markup=False,

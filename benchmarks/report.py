@@ -58,6 +58,7 @@ class Report(msgspec.Struct, frozen=True):
         seed: What made the chances of the run.
         quick: Whether the rounds were short: then it is a trial and not a measurement.
         broker: The broker that was asked for.
+        branch_options: Further options that the branches were given.
         python: The interpreter's version.
         packages: Versions of the packages that matter.
         machine: Where it ran.
@@ -70,6 +71,7 @@ class Report(msgspec.Struct, frozen=True):
     seed: int
     quick: bool
     broker: str
+    branch_options: tuple[str, ...]
     python: str
     packages: dict[str, str]
     machine: Machine
@@ -157,6 +159,7 @@ def differences(before: Report, after: Report) -> list[str]:
             ("the systems", before.machine.system, after.machine.system),
             ("the versions of Python", before.python, after.python),
             ("the brokers", before.broker, after.broker),
+            ("the branches' options", before.branch_options, after.branch_options),
             ("the lengths of the rounds", _length(before), _length(after)),
         )
         if one != other

@@ -9,6 +9,9 @@ from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
+#: The word for the broker that Cyme brings along.
+EMBEDDED = "embedded"
+
 
 class Progress(Protocol):
     """Shows how far a question has come."""
@@ -28,6 +31,7 @@ class Run:
         quick: Whether to take short rounds.
         random: Where chance comes from, made of the run's seed.
         broker: ``embedded``, or the URL of a broker.
+        branch_options: Further options for ``cyme-branch``.
         directory: An empty directory that is removed afterwards.
         progress: Shows how far it has come.
     """
@@ -35,6 +39,7 @@ class Run:
     quick: bool
     random: Random
     broker: str
+    branch_options: tuple[str, ...]
     directory: Path
     progress: Progress
 

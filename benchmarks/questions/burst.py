@@ -32,7 +32,7 @@ def ask(run: Run) -> Answer:
     run.progress.step("start a branch")
     rounds = count()
     latencies_ms: list[float] = []
-    with running_branch(run.directory, run.broker) as branch:
+    with running_branch(run) as branch:
         branch.request("PUT", f"/{APP}/")
 
         def by_cyme() -> float:

@@ -27,7 +27,7 @@ def ask(run: Run) -> Answer:
     run.progress.expect(len(INSTANCES) * (windows + 1))
     series: list[Series] = []
     bars: list[Bar] = []
-    with running_branch(run.directory, run.broker) as branch:
+    with running_branch(run) as branch:
         for instances in INSTANCES:
             run.progress.step(f"bring it to {instances} instances")
             _bring_to(branch, instances)

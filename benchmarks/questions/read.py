@@ -28,7 +28,7 @@ def ask(run: Run) -> Answer:
     pairs, seconds = run.either((12, 2.0), (3, 1.0))
     run.progress.expect(2 * (pairs + 1) + 1)
     run.progress.step("start a branch with one instance")
-    with running_branch(run.directory, run.broker) as branch:
+    with running_branch(run) as branch:
         branch.request("PUT", PATH)
         branch.await_states(["one"], "running", timeout_s=60.0)
         with _bare_falcon(branch.instance("one")) as peer:

@@ -30,7 +30,7 @@ def ask(run: Run) -> Answer:
     numbers = count(0, NUMBERS_APART)
     commits: list[float] = []
     tallies: dict[int, list[Tally]] = {clients: [] for clients in CLIENTS}
-    with running_branch(run.directory, run.broker) as branch:
+    with running_branch(run) as branch:
         branch.request("PUT", f"/{APP}/")
 
         def measure_commits() -> None:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from random import Random
 
 import pytest
 from click.testing import CliRunner, Result
@@ -17,7 +18,15 @@ from benchmarks.failure import BenchmarkFailed
 from benchmarks.measures import Bar, Series
 from benchmarks.registry import QUESTIONS, chosen
 from benchmarks.report import Answer, load
-from benchmarks.run import Run
+from benchmarks.run import EMBEDDED, Run
+
+
+class Quiet:
+    def expect(self, steps: int) -> None:
+        pass
+
+    def step(self, text: str) -> None:
+        pass
 
 
 class Fake:
@@ -89,7 +98,8 @@ def test_runs_shows_and_writes_a_report(monkeypatch: pytest.MonkeyPatch, tmp_pat
     question = Fake()
     use(monkeypatch, question)
     path = tmp_path / "report.json"
-    result = invoke("run", "--quick", "--seed", "7", "--json", path)
+    option = "--branch-option=--parallel-starts=8"
+    result = invoke("run", "--quick", "--seed", "7", "--json", path, option)
     assert result.exit_code == 0, result.output
     assert "Is it known?" in result.output
     assert "holds: time 1.00" in result.output
@@ -98,6 +108,7 @@ def test_runs_shows_and_writes_a_report(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert (report.seed, report.quick, report.broker) == (7, True, "embedded")
     assert [answer.question for answer in report.answers] == ["fake"]
     assert question.runs[0].quick
+    assert question.runs[0].branch_options == report.branch_options == ("--parallel-starts=8",)
     assert not question.runs[0].directory.exists()
 
 
@@ -164,8 +175,16 @@ def test_a_figure_has_three_digits_that_count(value: float, text: str) -> None:
 
 def test_a_branch_that_does_not_come_up_shows_why(tmp_path: Path) -> None:
     (tmp_path / "branch").write_text("a file where the directory should be")
+    run = Run(
+        quick=True,
+        random=Random(1),
+        broker=EMBEDDED,
+        branch_options=(),
+        directory=tmp_path,
+        progress=Quiet(),
+    )
     with (
         pytest.raises(BenchmarkFailed, match="The branch ended with"),
-        running_branch(tmp_path),
+        running_branch(run),
     ):
         pytest.fail("it came up")

@@ -21,6 +21,7 @@ def report(*answers: Answer, quick: bool = False, machine: Machine = MACHINE) ->
         seed=1,
         quick=quick,
         broker="embedded",
+        branch_options=(),
         python="3.13.0",
         packages={"celery": "5.6"},
         machine=machine,
