@@ -521,9 +521,9 @@ def test_one_missed_answer_changes_nothing() -> None:
 def test_several_missed_answers_are_shown_and_forgotten_when_it_answers() -> None:
     walk = running()
     silent(walk, ALIVE, until_s=30)
-    assert walk.state is InstanceState.UNRESPONSIVE
+    shown = walk.state
     walk.see(sees(report=OK, asked_at=walk.now), at=walk.now + 1)
-    assert walk.state is InstanceState.RUNNING
+    assert [shown, walk.state] == [InstanceState.UNRESPONSIVE, InstanceState.RUNNING]
     assert walk.kinds == ["instance.answers"]
 
 
