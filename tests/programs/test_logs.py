@@ -15,6 +15,7 @@ from cyme.errors import SettingsError
 from cyme.programs import logs
 
 TOKEN = "cyme_a_" + "x" * 43
+URL = "amqp://user:hushhush@host//"
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def formatted(message: str, *values: object, failing: bool = False) -> str:
     exc_info = None
     if failing:
         try:
-            int("amqp://user:" + "hushhush@host//")
+            int(URL)
         except ValueError:
             exc_info = sys.exc_info()
     record = logging.LogRecord("cyme.x", logging.INFO, "x.py", 1, message, values, exc_info)
@@ -59,7 +60,7 @@ def test_a_traceback_stands_indented_under_its_record() -> None:
 
 
 def test_passwords_and_tokens_are_masked_wherever_they_stand() -> None:
-    text = formatted("to %s with %s", "amqp://user:hushhush@host//", TOKEN, failing=True)
+    text = formatted("to %s with %s", URL, TOKEN, failing=True)
     assert "hushhush" not in text
     assert TOKEN not in text
     assert text.count("amqp://user:********@host//") == 2
