@@ -15,7 +15,7 @@ Two ways of settling a disagreement between branches are built into the records:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import NewType
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -129,7 +129,7 @@ class WorkerSpec:
     """
 
     broker: Broker | None = None
-    result_backend: str | None = None
+    result_backend: str | None = field(default=None, repr=False)
     pool: str | None = None
     min_concurrency: int | None = None
     max_concurrency: int | None = None
@@ -139,16 +139,16 @@ class WorkerSpec:
     celery_app: str | None = None
     workdir: str | None = None
     python: str | None = None
-    env: tuple[tuple[str, str], ...] | None = None
+    env: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
 
     def over(self, defaults: WorkerSpec) -> WorkerSpec:
         """Return this spec with everything that it leaves open taken from ``defaults``."""
         return replace(
             defaults,
             **{
-                field.name: value
-                for field in fields(self)
-                if (value := getattr(self, field.name)) is not None
+                given.name: value
+                for given in fields(self)
+                if (value := getattr(self, given.name)) is not None
             },
         )
 

@@ -65,7 +65,8 @@ def test_no_password_is_shown() -> None:
     broker = Broker("amqp://me:hush@h:1//")
     assert "hush" not in repr(broker)
     assert "hush" not in broker.masked_url
-    assert "hush" not in repr(WorkerSpec(broker=broker))
+    spec = WorkerSpec(broker=broker, result_backend=broker.url, env=(("KEY", "hush"),))
+    assert "hush" not in repr(spec)
 
 
 def test_a_spec_takes_what_it_leaves_open_from_the_one_below() -> None:

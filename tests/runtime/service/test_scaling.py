@@ -33,9 +33,7 @@ def test_limits_are_checked_by_the_names_that_the_caller_used(house: House) -> N
 
 def test_a_pool_that_cannot_grow_takes_one_number(house: House) -> None:
     house.put("w1", pool="threads")
-    house.service.set_autoscale(
-        "shop", "w1", maximum=5, minimum=5, caller=OPERATOR, timeout_s=5.0
-    )
+    house.service.set_autoscale("shop", "w1", maximum=5, minimum=5, caller=OPERATOR, timeout_s=5.0)
     assert house.service.autoscale("shop", "w1") == (5, 5)
     house.service.set_autoscale(
         "shop", "w1", maximum=7, minimum=None, caller=OPERATOR, timeout_s=5.0
