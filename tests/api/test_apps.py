@@ -3,6 +3,9 @@ from __future__ import annotations
 import pytest
 from falcon import testing
 
+from cyme.api.representations import Representations
+from cyme.core.access import Caller, Role
+from cyme.core.model import EPOCH_STAMP, MASK, App, AppName, Broker, WorkerSpec
 from cyme.errors import DeadlineExceeded, StorageFull, StorageUnavailable
 from tests.api.branch import ADMIN, OPERATOR, VIEWER, FakeBranch
 from tests.waiting import eventually
@@ -222,3 +225,28 @@ def test_tells_nothing_of_an_error_nobody_foresaw_but_its_id(
     assert "IndexError" not in reply.text
     assert reply.json["id"] in caplog.text
     assert "IndexError" in caplog.text
+
+
+def test_masks_passwords_in_options_for_a_viewer() -> None:
+    settings = "redis_backend=redis://:s3cret@h/1 broker_url=amqp://u:s3cret@h//"
+    representations = Representations()
+    app = App(
+        name=AppName("foo"),
+        spec=WorkerSpec(extra_config=settings, arguments="--x redis://u:s3cret@h/0"),
+        stamp=EPOCH_STAMP,
+    )
+    shown = representations.app(app, [], Caller(Role.VIEWER, "vera"))
+    assert shown.extra_config == settings.replace("s3cret", MASK)
+    assert shown.arguments == "--x redis://u:********@h/0"
+    assert representations.app(app, [], Caller(Role.OPERATOR, "otto")).extra_config == settings
+
+
+def test_the_cache_of_brokers_is_bounded() -> None:
+    representations = Representations()
+    for number in range(2000):
+        spec = WorkerSpec(broker=Broker(f"amqp://u:p@h{number}//"))
+        app = App(name=AppName("foo"), spec=spec, stamp=EPOCH_STAMP)
+        shown = representations.app(app, [], Caller(Role.OPERATOR, "otto")).broker
+        assert shown is not None
+        assert shown.hostname == f"h{number}"
+    assert len(representations._brokers) <= 512

@@ -72,6 +72,7 @@ def test_tells_all_faults_at_once() -> None:
     found = faults_of(INSTANCE, ("prot", "1"), ("pool", "x"), ("max_concurrency", "x"))
     assert list(found) == ["prot", "pool", "max_concurrency"]
     assert found["prot"] == "is not known; did you mean port?"
+    assert "there are arguments, branch" in faults_of(INSTANCE, ("zzz", "1"))["zzz"]
     assert found["pool"] == "must be one of prefork, threads, gevent, eventlet, solo"
 
 

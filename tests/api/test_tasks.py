@@ -84,7 +84,7 @@ def test_refuses_what_no_worker_can_request(target: str) -> None:
 
 
 def test_refuses_a_path_whose_slashes_are_hidden() -> None:
-    env = {"RAW_URI": "/foo%2Fqueue/tasks/http://m/", "QUERY_STRING": ""}
+    env = {"RAW_URI": "/foo%2Fqueue%2Ftasks/a/b/http://m/", "QUERY_STRING": ""}
     with pytest.raises(InvalidRequest):
         target_of(env, "foo", "tasks")
 

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from cyme.api.connection import Body, Connection, Patience
+from cyme.api.problems import Refusal
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, Connection]]:
+    """A client's socket, and the server's connection at its other end."""
+    client, server = socket.socketpair()
+    yield client, Connection(server, Patience(idle_s=0.5, head_s=0.5, body_s=0.5, linger_s=0.5))
+    client.close()
+    server.close()
+
+
+def test_a_body_reads_as_wsgi_demands(pair: tuple[socket.socket, Connection]) -> None:
+    client, connection = pair
+    client.sendall(b"ab\ncd\n\nef" + b"one\ntwo")
+    body = Body(connection, 9, expects_continue=False)
+    assert (body.readline(), body.readline(1), body.readline()) == (b"ab\n", b"c", b"d\n")
+    assert list(body) == [b"\n", b"ef"]
+    assert (body.read(), body.readline()) == (b"", b"")
+    assert Body(connection, 7, expects_continue=False).readlines() == [b"one\n", b"two"]
+
+
+def test_a_body_can_be_read_in_parts(pair: tuple[socket.socket, Connection]) -> None:
+    client, connection = pair
+    client.sendall(b"4\r\nabcd\r\n3\r\nefg\r\n0\r\n\r\nnext")
+    body = Body(connection, None, expects_continue=False)
+    assert (body.read(3), body.read(3), body.is_finished) == (b"abc", b"def", False)
+    assert (body.read(3), body.is_finished) == (b"g", True)
+    assert connection.read(4, connection.body_deadline()) == b"next"
+
+
+def test_a_client_that_goes_away_within_its_body_is_refused(
+    pair: tuple[socket.socket, Connection],
+) -> None:
+    client, connection = pair
+    body = Body(connection, 9, expects_continue=True)
+    client.close()
+    with pytest.raises(Refusal):
+        body.read()
+    assert not body.can_be_swallowed
+
+
+def test_what_is_left_of_a_body_is_swallowed_if_it_is_short(
+    pair: tuple[socket.socket, Connection],
+) -> None:
+    client, connection = pair
+    client.sendall(b"abcdefnext")
+    body = Body(connection, 6, expects_continue=False)
+    assert body.read(1) == b"a"
+    body._discard()
+    assert connection.read(9, connection.body_deadline()) == b"next"
+    assert not Body(connection, 10_000_000, expects_continue=False).can_be_swallowed
+    assert not Body(connection, None, expects_continue=False).can_be_swallowed
+    late = Body(connection, 6, expects_continue=False)
+    late._discard()
+    assert not late.is_finished
