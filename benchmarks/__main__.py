@@ -58,8 +58,8 @@ def list_questions() -> None:
     "--broker",
     default=EMBEDDED,
     show_default=True,
-    help="embedded, rabbitmq, redis (database 15 of this machine's), or a URL; the workers of "
-    "the questions use it.",
+    help="embedded, rabbitmq, redis (database 15 of this machine), or a URL. Give one that is "
+    "used for nothing else: queues of the workers are left on it.",
 )
 @click.option(
     "--branch-option",
