@@ -72,9 +72,6 @@ class Sqlite:
         if self._lock is None:
             self._lock = self._take_lock()
             self._make_private_file()
-        else:
-            # Opening would make a new, empty file where the old one has been removed.
-            self.verify()
         db = peewee.SqliteDatabase(
             str(self._path),
             pragmas=_PRAGMAS,
@@ -119,7 +116,7 @@ class Sqlite:
     def verify(self) -> None:
         """Look whether the path still leads to the file that was opened.
 
-        SQLite would go on writing to a file that nobody can find any more.
+        SQLite would go on writing to a file that nobody can find any more, or make a new one.
         """
         try:
             status = self._path.stat()
