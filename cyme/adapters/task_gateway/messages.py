@@ -1,0 +1,84 @@
+"""A queued URL as a message of Celery, and the declaration of the queue that it goes to."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery
+from kombu import Queue as Declaration
+
+from cyme.core.model import Queue, masked
+from cyme.core.tasks import SendOptions, WebhookRequest
+
+TASK = "cyme.tasks.webhook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A task to publish.
+
+    Attributes:
+        task: What ``Celery.amqp.create_task_message`` made.
+        priority: For the broker, or None.
+        reply_queue: The queue that the result comes back through, or None.
+    """
+
+    task: Any
+    priority: int | None
+    reply_queue: Declaration | None
+
+
+def message_of(
+    app: Celery,
+    task_id: str,
+    request: WebhookRequest,
+    options: SendOptions,
+    *,
+    reply_queue: Declaration | None,
+) -> Message:
+    """Write a request as a task.
+
+    Args:
+        app: Any Celery application; it knows the protocol.
+        task_id: The task's id.
+        request: What is to be requested.
+        options: When, and how urgently.
+        reply_queue: The queue that the result comes back through, or None.
+    """
+    task = app.amqp.as_task_v2(
+        task_id,
+        TASK,
+        kwargs={
+            "method": request.method,
+            "url": request.url,
+            "body": base64.b64encode(request.body).decode(),
+            "content_type": request.content_type,
+            "timeout_s": request.timeout_s,
+            "retries": request.retries,
+        },
+        countdown=options.countdown_s,
+        eta=options.eta,
+        expires=options.expires_s if options.expires_s is not None else options.expires_at,
+        reply_to=reply_queue.name if reply_queue is not None else None,
+        # These show up in logs and events, where no password and no body belongs.
+        argsrepr="()",
+        kwargsrepr=repr({"method": request.method, "url": masked(request.url)}),
+    )
+    return Message(task=task, priority=options.priority, reply_queue=reply_queue)
+
+
+def declaration_of(queue: Queue) -> Declaration:
+    """Return a queue as a worker declares it."""
+    options = json.loads(queue.options) if queue.options else {}
+    return Declaration.from_dict(
+        queue.name,
+        **{
+            **options,
+            "exchange": queue.exchange or queue.name,
+            "exchange_type": queue.exchange_type or "direct",
+            "routing_key": queue.routing_key or queue.name,
+        },
+    )
