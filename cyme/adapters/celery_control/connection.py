@@ -8,7 +8,6 @@ from typing import Any
 
 import gevent
 from kombu import Connection
-from kombu.transport import virtual
 
 from cyme.core.model import Broker
 
@@ -33,13 +32,7 @@ def connection_to(broker: Broker, name: str) -> Connection:
                 "socket_connect_timeout": REDIS_TIMEOUT_S,
                 "client_name": name,
             }
-    connection = Connection(
-        broker.url, connect_timeout=CONNECT_TIMEOUT_S, transport_options=options
-    )
-    if isinstance(connection.transport, virtual.Transport):
-        # By default all connections of a process share what they declared, for ever.
-        connection.transport.state = virtual.BrokerState()
-    return connection
+    return Connection(broker.url, connect_timeout=CONNECT_TIMEOUT_S, transport_options=options)
 
 
 def open_channel(connection: Connection) -> Any:

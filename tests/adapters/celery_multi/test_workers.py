@@ -388,11 +388,20 @@ def test_a_branch_that_starts_anew_finds_its_workers(
     assert branch.find([instance]) == {}
 
 
-def test_does_not_take_a_leftover_for_the_worker(ground: Ground) -> None:
+@pytest.mark.parametrize("lose", [lose_nothing, lose_all])
+def test_does_not_take_a_leftover_for_the_worker(
+    ground: Ground, tmp_path: Path, lose: Callable[[Path], None]
+) -> None:
     instance, process = ground.start_ready()
+    ground.send(instance, "leave_child", str(tmp_path / "pid"), True)
+    escaped = escaped_to(tmp_path / "pid")
+    lose(ground.place(instance))
     os.kill(process.pid, signal.SIGKILL)
     eventually(lambda: not is_alive(process))
     assert ground.branch().find([instance]) == {}
+    assert is_alive(escaped)
+    assert ground.branch().sweep(instance) >= 1
+    assert not is_alive(escaped)
 
 
 def test_names_strays(ground: Ground) -> None:
