@@ -431,3 +431,13 @@ def test_a_verb_that_nobody_knows_is_a_problem(server: HttpServer) -> None:
         reply = client.request("FROB /foo/ HTTP/1.1")
         assert (reply.status, "FROB" in reply.json["detail"]) == (501, True)
         assert client.request("GET / HTTP/1.1").status == 200
+
+
+def test_takes_over_a_socket_that_listens_already() -> None:
+    listening = listen(ANYWHERE)
+    address = listening.getsockname()
+    with serving(listening=listening) as server, RawClient(address) as client:
+        assert server.address == address
+        assert client.request("GET /x HTTP/1.1").body == b"GET /x "
+    with pytest.raises(OSError):  # noqa: PT011 - however the kernel tells it
+        socket.create_connection(address, timeout=1.0)
