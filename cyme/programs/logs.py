@@ -114,10 +114,10 @@ def log_failures_of_greenlets(hub: Any) -> None:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is None or error is None:
-            logger.error("%r failed", context)
-        else:
-            logger.error("%r failed", context, exc_info=(kind, error, traceback))
+        # Of a thread, gevent tells the hub what it also raises where the result is waited for.
+        level = logging.DEBUG if isinstance(context, tuple) else logging.ERROR
+        exc_info = None if kind is None or error is None else (kind, error, traceback)
+        logger.log(level, "%r failed", context, exc_info=exc_info)
 
     hub.print_exception = log
 

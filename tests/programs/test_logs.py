@@ -107,16 +107,30 @@ def test_a_log_file_that_cannot_be_written_is_told_of(tmp_path: Path) -> None:
         logs.log_to_file(tmp_path / "missing" / "log")
 
 
-def test_the_failure_of_a_greenlet_is_logged_and_not_printed(
-    root: logging.Logger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def failures(root: logging.Logger, tmp_path: Path) -> Iterator[Path]:
+    """Yield a log that the failures of greenlets go to."""
     hub = gevent.get_hub()
     before = hub.print_exception
+    root.setLevel(logging.INFO)
     logs.log_to_file(tmp_path / "log")
     logs.log_failures_of_greenlets(hub)
-    try:
-        gevent.spawn(lambda: 1 / 0).join()
-    finally:
-        hub.print_exception = before
-    assert "ZeroDivisionError" in (tmp_path / "log").read_text()
+    yield tmp_path / "log"
+    hub.print_exception = before
+
+
+def test_the_failure_of_a_greenlet_is_logged_and_not_printed(
+    failures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gevent.spawn(lambda: 1 / 0).join()
+    assert "ZeroDivisionError" in failures.read_text()
+    assert capsys.readouterr().err == ""
+
+
+def test_the_failure_of_a_thread_is_left_to_whoever_waits_for_it(
+    failures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        gevent.get_hub().threadpool.apply(lambda: 1 / 0)
+    assert failures.read_text() == ""
     assert capsys.readouterr().err == ""

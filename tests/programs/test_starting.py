@@ -26,29 +26,38 @@ def notifications(home: Path) -> Iterator[tuple[str, socket.socket]]:
         yield path, receiver
 
 
-def test_it_comes_up_says_where_and_goes_down(program: Program) -> None:
-    program.start("-i", "branch1")
+def test_a_branch_comes_up_is_alone_and_goes_down(program: Program) -> None:
+    secret = NO_BROKER.replace("//", "//user:hushhush@")
+    program.start("-i", "one", "-C", "5", broker=secret)
     assert program.get("/readyz") == 200
     assert program.says(
-        "branch 'branch1' is ready", f"http://127.0.0.1:{program.port}", str(program.directory)
+        f"branch 'one' is ready: HTTP http://127.0.0.1:{program.port}", str(program.directory)
     )
+    assert program.says("the branch keeps trying", "redis://user:********@127.0.0.1:1/0")
+    assert program.says("-C/--numc is only shown with the branch")
+
+    second = run(program.home, ":0", "-D", "branch", "-b", NO_BROKER)
+    refused(second, 4, f"the process id {program.pid}", "--instance-dir")
+    second = _detach(program)
+    refused(second, 5, f"127.0.0.1:{program.port} is in use")
+    assert not (program.home / "branch.pid").exists()
+    assert program.get("/ping/") == 200
+
     assert program.stop() == 0
     assert program.says("its workers run on and its next start takes them over", "has stopped")
     assert "Traceback" not in program.text
-
-
-def test_a_broker_that_is_away_is_told_of_and_tried_again(program: Program) -> None:
-    program.start()
-    assert program.says(NO_BROKER, "the branch keeps trying")
-    assert program.get("/ping/") == 200
-
-
-def test_a_password_of_the_broker_is_never_shown(program: Program) -> None:
-    broker = NO_BROKER.replace("//", "//user:hushhush@")
-    program.start("-l", "debug", broker=broker)
-    assert program.says("redis://user:********@127.0.0.1:1/0")
-    assert program.stop() == 0
     assert "hushhush" not in program.text
+
+    other = run(program.home, ":0", "-D", "branch", "-i", "two", "-b", NO_BROKER)
+    refused(other, 3, "belongs to branch 'one'", "'two'")
+
+    database = sqlite3.connect(program.directory / "cyme.sqlite")
+    changed = database.execute("UPDATE cyme_meta SET value = '9999' WHERE name = 'schema'")
+    assert changed.rowcount == 1
+    database.commit()
+    database.close()
+    newer = run(program.home, ":0", "-D", "branch", "-b", NO_BROKER)
+    refused(newer, 6, "newer")
 
 
 def test_a_busy_port_is_refused_before_anything_is_made(home: Path) -> None:
@@ -92,33 +101,6 @@ def test_an_unusable_directory_is_refused(home: Path) -> None:
     refused(done, 3, f"{home / 'file'} cannot be used", "is not a directory", "--instance-dir")
     done = run(home, ":0", "-D", "/proc/branch", "-b", NO_BROKER)
     refused(done, 3, "/proc/branch cannot be used")
-
-
-def test_a_second_branch_on_the_directory_is_refused(program: Program) -> None:
-    program.start()
-    done = run(program.home, ":0", "-D", "branch", "-b", NO_BROKER)
-    refused(done, 4, f"the process id {program.pid}", "--instance-dir")
-    assert program.get("/ping/") == 200
-
-
-def test_another_branch_s_directory_is_refused(program: Program) -> None:
-    program.start("-i", "one")
-    program.stop()
-    done = run(program.home, ":0", "-D", "branch", "-i", "two", "-b", NO_BROKER)
-    refused(done, 3, "belongs to branch 'one'", "'two'")
-
-
-def test_a_database_of_a_newer_cyme_is_refused(program: Program) -> None:
-    program.start()
-    program.stop()
-    (path,) = program.directory.glob("*.sqlite")
-    database = sqlite3.connect(path)
-    changed = database.execute("UPDATE cyme_meta SET value = '9999' WHERE name = 'schema'")
-    assert changed.rowcount == 1
-    database.commit()
-    database.close()
-    done = run(program.home, ":0", "-D", "branch", "-b", NO_BROKER)
-    refused(done, 6, "newer")
 
 
 def test_a_database_that_is_none_is_refused(home: Path) -> None:
@@ -257,11 +239,6 @@ def test_without_http_it_serves_none(program: Program) -> None:
     assert program.stop() == 0
 
 
-def test_numc_is_accepted_and_explained(program: Program) -> None:
-    program.start("-C", "5")
-    assert program.says("-C/--numc is only shown with the branch")
-
-
 def test_a_branch_in_the_background_is_ready_when_the_command_returns(program: Program) -> None:
     done = _detach(program)
     assert done.returncode == 0, done.stderr
@@ -274,15 +251,6 @@ def test_a_branch_in_the_background_is_ready_when_the_command_returns(program: P
         os.kill(pid, signal.SIGTERM)
         eventually(lambda: not (program.home / "branch.pid").exists(), RUN_TIMEOUT_S)
     assert "has stopped" in (program.directory / "cyme-branch.log").read_text()
-
-
-def test_a_branch_that_cannot_start_in_the_background_is_told_of_in_the_foreground(
-    program: Program,
-) -> None:
-    program.start()
-    done = _detach(program)
-    refused(done, 5, f"127.0.0.1:{program.port} is in use")
-    assert not (program.home / "branch.pid").exists()
 
 
 def _detach(program: Program) -> subprocess.CompletedProcess[str]:
