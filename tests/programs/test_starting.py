@@ -57,7 +57,7 @@ def test_a_branch_comes_up_is_alone_and_goes_down(program: Program) -> None:
     database.commit()
     database.close()
     newer = run(program.home, ":0", "-D", "branch", "-b", NO_BROKER)
-    refused(newer, 6, "newer")
+    refused(newer, 6, "has schema 9999", "Nothing was changed")
 
 
 def test_a_busy_port_is_refused_before_anything_is_made(home: Path) -> None:
