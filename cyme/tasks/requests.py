@@ -113,7 +113,7 @@ def _ask(request: Request, reach: Reach, deadline: float) -> tuple[dict[str, obj
 
 
 def _send(request: Request, wire: Wire) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection(request.url.host)
+    connection = http.client.HTTPConnection(request.url.host, request.url.port)
     connection.sock = wire  # http.client wants no more of a socket than Wire has
     connection.putrequest(
         request.method, request.url.target, skip_host=True, skip_accept_encoding=True

@@ -10,7 +10,7 @@ from cyme.tasks.failures import WebhookForbidden, WebhookInvalid
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\\]+)([^#]*)")
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\\]+)((?:[/?][^#]*)?)(?:#.*)?\Z")
 _NOT_IN_URL = re.compile(r"[^!-~]")
 #: Everything that may stand in a URL as it is, so that only the rest is quoted.
 _URL_SAFE = "".join(chr(code) for code in range(0x21, 0x7F))
