@@ -70,7 +70,7 @@ def test_the_file_holds_hashes_and_is_its_owners_alone(file: TokenFile, path: Pa
     assert {_mode(each) for each in path.parent.iterdir()} == {0o600}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=200) | st.just("x" * 1_000_000) | st.just("\ud800"))
 def test_knows_no_other_token(file: TokenFile, guess: str) -> None:
     if file.empty:

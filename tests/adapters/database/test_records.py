@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from cyme.adapters.database.records import (
     app_of,
@@ -17,6 +17,7 @@ from cyme.errors import InvalidRequest
 from .samples import app, records
 
 
+@settings(deadline=None)
 @given(records)
 def test_a_record_survives_being_a_row(record: Record) -> None:
     row = row_of(record)

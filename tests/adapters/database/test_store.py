@@ -36,7 +36,9 @@ def test_returns_what_was_written_also_after_a_restart(url: str, database: Open)
     assert _by_key(database(url).load()) == expected
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(records, max_size=5))
 def test_any_records_survive_the_disk(
     sqlite_url: str, database: Open, written: list[Record]

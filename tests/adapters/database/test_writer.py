@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import statistics
 import time
 
 import gevent
@@ -15,6 +14,9 @@ from .held import held
 from .samples import app
 
 T = 10.0
+BEAT_S = 0.005
+#: How long the disk is slow: far longer than a busy machine lets anyone wait for a processor.
+HELD_S = 1.0
 
 
 def _write_all(store: Database, names: list[str]) -> list[gevent.Greenlet]:
@@ -44,10 +46,10 @@ def test_sixty_four_writers_cost_far_less_than_sixty_four_writes(
         gevent.joinall(_write_all(store, [f"a{n}" for n in range(writers)]), raise_error=True)
         return time.perf_counter() - started
 
-    duration_s(64)
-    one = statistics.median(duration_s(1) for _ in range(15))
-    many = statistics.median(duration_s(64) for _ in range(5))
-    assert many < 64 * one / 2, f"one {one * 1e3:.2f} ms, sixty-four {many * 1e3:.2f} ms"
+    # The best of many, taken by turns: other programs of the machine only ever add to it.
+    one, many = zip(*[(duration_s(1), duration_s(64)) for _ in range(15)], strict=True)
+    report = f"one {min(one) * 1e3:.2f} ms, sixty-four {min(many) * 1e3:.2f} ms"
+    assert min(many) < 64 * min(one) / 2, report
 
 
 def test_each_of_a_group_gets_its_own_verdict(url: str, database: Open) -> None:
@@ -114,7 +116,7 @@ def test_the_hub_beats_on_while_the_disk_is_slow(url: str, database: Open) -> No
     def beat() -> None:
         last = time.perf_counter()
         while True:
-            gevent.sleep(0.005)
+            gevent.sleep(BEAT_S)
             now = time.perf_counter()
             gaps.append(now - last)
             last = now
@@ -122,11 +124,11 @@ def test_the_hub_beats_on_while_the_disk_is_slow(url: str, database: Open) -> No
     beating = gevent.spawn(beat)
     with held(store):
         writing = _write_all(store, [f"a{n}" for n in range(256)])
-        gevent.sleep(0.5)
+        gevent.sleep(HELD_S)
     gevent.joinall(writing, raise_error=True)
     beating.kill()
-    assert len(gaps) > 50
-    assert max(gaps) < 0.25, f"the longest gap was {max(gaps) * 1e3:.0f} ms"
+    assert len(gaps) > HELD_S / BEAT_S / 10
+    assert max(gaps) < HELD_S / 2, f"the longest gap was {max(gaps) * 1e3:.0f} ms"
 
 
 def test_a_thread_that_hangs_counts_as_ill(
