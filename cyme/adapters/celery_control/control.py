@@ -200,7 +200,7 @@ class CeleryControl:
         except gevent.Timeout as timeout:
             if timeout is not hangs:
                 raise
-            raise self._unavailable(f"it does not answer within {timeout_s:g} s") from None
+            raise self._unavailable(f"it does not answer within {left_s:.1f} s") from None
         except Exception as exc:
             # What transports raise has no common root; here it becomes ours.
             logger.debug("broker %s failed", self._broker.masked_url, exc_info=True)
