@@ -1,18 +1,17 @@
 """The ceiling for reads: the least that falcon on gevent's pywsgi can do, in its own process.
 
-It reads a JSON value from its standard input, serves it at ``/``, prints its port and runs
-until it is ended.
+It reads JSON from its standard input, serves those very bytes at ``/``, prints its port and runs
+until it is ended. It serialises nothing, so that it is a ceiling and not a rival.
 """
 
 from __future__ import annotations
 
-import json
 import socket
 import sys
 
 
 def main() -> None:
-    """Serve the value."""
+    """Serve the bytes."""
     # Patched before anything else is loaded, and only when the program runs.
     from gevent import monkey  # noqa: PLC0415 - see above
 
@@ -21,11 +20,11 @@ def main() -> None:
     import falcon  # noqa: PLC0415 - see above
     from gevent import pywsgi  # noqa: PLC0415 - see above
 
-    value = json.load(sys.stdin)
+    body = sys.stdin.buffer.read()
 
     class Read:
         def on_get(self, _: falcon.Request, response: falcon.Response) -> None:
-            response.media = value
+            response.data = body
 
     app = falcon.App()
     app.add_route("/", Read())

@@ -52,8 +52,8 @@ def ask(run: Run) -> Answer:
     )
     compared = ratio("Cyme / bare falcon, reads a second", series[0], series[1])
     note = (
-        f"{CONNECTIONS} kept connections, {seconds} s a round; bare falcon serialises the very "
-        "representation that the branch serves."
+        f"{CONNECTIONS} kept connections, {seconds} s a round; bare falcon serves the branch's "
+        "own answer from ready bytes."
     )
     return Answer(
         "read",
