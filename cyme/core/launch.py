@@ -186,9 +186,12 @@ def _features(
 
 def _environment(spec: WorkerSpec, defaults: WorkerDefaults) -> dict[str, str]:
     backend = result_backend_of(spec, defaults.default_broker, defaults.default_result_backend)
+    # Celery prefers its variable to what the user's application says of its own results.
+    is_chosen = spec.result_backend is not None or spec.celery_app is None
     ours = {
         "CELERY_BROKER_URL": spec.broker.url if spec.broker is not None else "",
-        "CELERY_RESULT_BACKEND": backend or RPC_BACKEND,
+        "CELERY_RESULT_BACKEND": backend or RPC_BACKEND if is_chosen else "",
+        "CYME_RESULT_BACKEND": backend or RPC_BACKEND,
         "CYME_WEBHOOK_ALLOW": ",".join(defaults.webhook_allow),
     }
     return {**env_map(spec), **{name: value for name, value in ours.items() if value}}

@@ -31,6 +31,7 @@ from cyme.tasks.failures import (
 from cyme.tasks.queues import consume_declared
 from cyme.tasks.reach import Reach
 from cyme.tasks.requests import Request, follow
+from cyme.tasks.results import WebhookTask
 from cyme.tasks.urls import Url
 
 __all__ = [
@@ -60,7 +61,9 @@ app.conf.update(
 )
 
 
-@shared_task(bind=True, name="cyme.tasks.webhook", ignore_result=False)  # type: ignore[untyped-decorator]
+@shared_task(  # type: ignore[untyped-decorator]
+    bind=True, base=WebhookTask, name="cyme.tasks.webhook", ignore_result=False
+)
 def webhook(
     self: Any,
     *,

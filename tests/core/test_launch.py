@@ -42,6 +42,14 @@ def _launch(
     return launch_of(instance, effective, queues, defaults)
 
 
+def test_an_application_of_the_users_keeps_its_results_where_it_says() -> None:
+    env = _launch(celery_app="shop").env
+    assert "CELERY_RESULT_BACKEND" not in env
+    assert env["CYME_RESULT_BACKEND"] == "rpc://"
+    named = _launch(celery_app="shop", result_backend="redis://r/1").env
+    assert named["CELERY_RESULT_BACKEND"] == "redis://r/1"
+
+
 def test_a_worker_is_started_as_cyme_starts_workers() -> None:
     launch = _launch()
     assert launch.node == "w1@b1"
@@ -67,6 +75,7 @@ def test_a_worker_is_started_as_cyme_starts_workers() -> None:
     assert launch.env == {
         "CELERY_BROKER_URL": records.BROKER.url,
         "CELERY_RESULT_BACKEND": "rpc://",
+        "CYME_RESULT_BACKEND": "rpc://",
     }
     assert launch.needs_own_app
     assert launch.workdir is None
