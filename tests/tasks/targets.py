@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from threading import Thread
 
 RequestBytes = bytes
-Answer = Callable[[socket.socket, RequestBytes], None]
+Answer = Callable[[socket.socket, RequestBytes], object]
 
 TIMEOUT_S = 10.0
 
@@ -39,8 +39,15 @@ class RawTarget:
     """A server that takes one request a connection, and remembers its bytes."""
 
     def __init__(
-        self, answer: Answer, *, address: str, port: int, context: ssl.SSLContext | None
+        self,
+        answer: Answer,
+        *,
+        address: str,
+        port: int,
+        context: ssl.SSLContext | None,
+        reads_bodies: bool,
     ) -> None:
+        self._reads_bodies = reads_bodies
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._listener = socket.socket(family)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -64,7 +71,7 @@ class RawTarget:
             with suppress(OSError), sock:
                 if self._context is not None:
                     sock = self._context.wrap_socket(sock, server_side=True)
-                self.requests.append(_read_request(sock))
+                self.requests.append(_read_request(sock, reads_body=self._reads_bodies))
                 self._answer(sock, self.requests[-1])
                 sock.close()
 
@@ -75,17 +82,20 @@ class RawTarget:
         self._listener.close()
 
 
-def _read_request(sock: socket.socket) -> bytes:
+def _read_request(sock: socket.socket, *, reads_body: bool) -> bytes:
     data = b""
     while b"\r\n\r\n" not in data:
-        data += sock.recv(65536)
+        received = sock.recv(65536)
+        if not received:
+            raise ConnectionError("that was no request")
+        data += received
     head, _, body = data.partition(b"\r\n\r\n")
     lengths = [
         int(line.split(b":")[1])
         for line in head.split(b"\r\n")
         if line.lower().startswith(b"content-length:")
     ]
-    while lengths and len(body) < lengths[0]:
+    while reads_body and lengths and len(body) < lengths[0]:
         body += sock.recv(65536)
     return head + b"\r\n\r\n" + body
 
@@ -97,9 +107,12 @@ def raw_target(
     address: str = "127.0.0.1",
     port: int = 0,
     context: ssl.SSLContext | None = None,
+    reads_bodies: bool = True,
 ) -> Iterator[RawTarget]:
     """Serve until the block ends."""
-    target = RawTarget(answer, address=address, port=port, context=context)
+    target = RawTarget(
+        answer, address=address, port=port, context=context, reads_bodies=reads_bodies
+    )
     thread = Thread(target=target.serve, daemon=True)
     thread.start()
     try:

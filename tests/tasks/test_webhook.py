@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -229,13 +230,11 @@ def test_a_tunnel_is_not_listened_to() -> None:
 
 
 def test_an_answer_before_the_end_of_the_body_is_the_result() -> None:
-    def refuse(sock: socket.socket, _: bytes) -> None:
-        sock.sendall(response(b"too large", status="413 Too Large"))
-
-    # The target reads the body of a request, so here it answers to one that is none.
-    with raw_target(refuse) as target:
-        result = webhook(target.url, "POST", body=b"x" * 1_000_000)
-    assert result["status_code"] == 413
+    answer = answering(response(b"too large", status="413 Too Large"))
+    with raw_target(answer, reads_bodies=False) as target:
+        result = webhook(target.url, "POST", body=b"x" * 8_000_000)
+    assert (result["status_code"], result["content"]) == (413, "too large")
+    assert len(target.requests[0]) < 8_000_000
 
 
 # --- time ----------------------------------------------------------------------------------------
@@ -245,7 +244,7 @@ def trickle(parts: Callable[[], Iterator[bytes]]) -> Callable[[socket.socket, by
     def answer(sock: socket.socket, _: bytes) -> None:
         for part in parts():
             sock.sendall(part)
-            time.sleep(0.05)
+            Event().wait(0.05)
 
     return answer
 
@@ -274,16 +273,18 @@ def test_a_target_that_trickles_cannot_exceed_the_deadline(
 
 
 def test_a_target_that_says_nothing_fails_at_the_deadline() -> None:
-    with raw_target(lambda sock, _: time.sleep(1)) as target, pytest.raises(WebhookFailed):
+    with raw_target(lambda sock, _: sock.recv(1)) as target, pytest.raises(WebhookFailed):
         webhook(target.url, timeout_s=0.2)
 
 
 def test_a_resolver_that_hangs_fails_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cyme.tasks.connections.socket.getaddrinfo", lambda *_, **__: time.sleep(2))
+    hangs = Event()
+    monkeypatch.setattr("cyme.tasks.connections.socket.getaddrinfo", lambda *_, **__: hangs.wait(9))
     began = time.monotonic()
     with pytest.raises(WebhookFailed, match="looked up"):
         webhook("http://slow.test/", timeout_s=0.2)
     assert time.monotonic() - began < 1
+    hangs.set()
 
 
 def test_an_unknown_host_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -464,7 +465,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
          "-nodes", "-days", "2", "-subj", "/CN=good.test",
-         "-addext", "subjectAltName=DNS:good.test", "-keyout", str(path), "-out", str(path) + ".crt"],
+         "-addext", "subjectAltName=DNS:good.test", "-keyout", str(path),
+         "-out", f"{path}.crt"],
         check=True, capture_output=True,
     )  # fmt: skip
     path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
