@@ -73,7 +73,8 @@ def options(keys: Iterable[str] | None = None) -> Callable[[Any], Any]:
             metavar="FILE",
             cls=SettingOption,
             section=_COMMAND,
-            help="The settings file (CYME_CONFIG).  [default: cyme.toml in the current directory, if any]",
+            help="The settings file; CYME_CONFIG names it too."
+            "  [default: cyme.toml in the current directory, if any]",
         )(function)
 
     return decorate

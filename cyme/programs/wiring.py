@@ -54,6 +54,10 @@ DATABASE_FILE = "cyme.sqlite"
 BACKUPS_DIR = "backups"
 DETACHED_LOG_FILE = "cyme-branch.log"
 
+#: A worker that starts waits for its broker and for the supervisor's next question about half of
+#: the time, so more of them than processors keep the processors busy.
+STARTS_PER_PROCESSOR = 4
+
 HTTP_STOP_TIMEOUT_S = 5.0
 PART_STOP_TIMEOUT_S = 5.0
 DATABASE_CLOSE_TIMEOUT_S = 15.0
@@ -200,7 +204,7 @@ class Wiring:
             intents=RecordIntents(replica, defaults, default.broker),
             branch_id=branch_id,
             policy=policy_of(settings),
-            parallel_starts=settings.parallel_starts or max(2, processors()),
+            parallel_starts=settings.parallel_starts or STARTS_PER_PROCESSOR * processors(),
         )
         self._begin("", _nothing, partial(brokers.stop, PART_STOP_TIMEOUT_S))
         self._begin(

@@ -4,8 +4,10 @@ import os
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 from collections.abc import Iterator
+from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,30 @@ def test_tokens_are_asked_for_on_an_address_for_other_machines(program: Program)
     assert program.get("/") == 401
     assert program.get("/", (program.directory / "admin.token").read_text().strip()) == 200
     assert program.says("tokens and passwords travel unprotected")
+
+
+def test_tls_and_tokens_open_an_address_for_other_machines(program: Program) -> None:
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt"),
+            *("ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"),
+        ],
+        cwd=program.home,
+        check=True,
+        capture_output=True,
+    )
+    files = ("--tls-cert", "cert.pem", "--tls-key", "key.pem")
+    program.start(*files, host="0.0.0.0", wait=False)
+    eventually(lambda: program.says("is ready: HTTP https://"), RUN_TIMEOUT_S)
+    trust = ssl.create_default_context(cafile=program.home / "cert.pem")
+    token = (program.directory / "admin.token").read_text().strip()
+    for headers, status in (({}, 401), ({"Authorization": f"Bearer {token}"}, 200)):
+        connection = HTTPSConnection("localhost", program.port, timeout=10, context=trust)
+        connection.request("GET", "/", headers=headers)
+        assert connection.getresponse().status == status
+        connection.close()
+    assert not program.says("travel unprotected")
 
 
 def test_a_token_is_asked_for_on_loopback_where_that_is_wished(program: Program) -> None:
