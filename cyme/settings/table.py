@@ -252,7 +252,7 @@ class Settings:
             Section.WORKERS,
             count(1, 1024),
             "How many workers start at a time.",
-            default_text="the number of processors, at least 2",
+            default_text="four for each processor",
         ),
     )
     restarts_max: int = field(

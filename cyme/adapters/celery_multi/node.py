@@ -16,8 +16,8 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from celery.apps.multi import Node
-from gevent.subprocess import DEVNULL, STDOUT, Popen
 
+from cyme.adapters.celery_multi.child import Child, spawn
 from cyme.errors import WorkerStartFailed
 
 #: Options that would make another process of the worker than the one that was started.
@@ -92,18 +92,9 @@ class WorkerNode(Node):  # type: ignore[misc] # Celery has no types
         *,
         cwd: str,
         log_fd: int,
-    ) -> Popen[bytes]:
+    ) -> Child:
         """Start the worker and do not wait for it; ``Node.start`` passes its arguments here."""
-        return Popen(
-            self.prepare_argv(argv, path),
-            env=env,
-            cwd=cwd,
-            stdin=DEVNULL,
-            stdout=log_fd,
-            stderr=STDOUT,
-            close_fds=True,
-            start_new_session=True,
-        )
+        return spawn(self.prepare_argv(argv, path), env=env, cwd=cwd, log_fd=log_fd)
 
 
 def _checked(option: str) -> str:

@@ -23,8 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gevent.subprocess import Popen, TimeoutExpired
-
+from cyme.adapters.celery_multi.child import Child
 from cyme.adapters.celery_multi.interpreters import Interpreters
 from cyme.adapters.celery_multi.node import WorkerNode
 from cyme.adapters.celery_multi.preparation import MARK, prepare
@@ -62,7 +61,7 @@ class _Worker:
 
     instance: str
     process: Process
-    child: Popen[bytes] | None = None
+    child: Child | None = None
     family: dict[int, Process] = field(default_factory=dict)
 
 
@@ -185,7 +184,7 @@ class CeleryMulti:
         self._workers[worker.process.pid] = worker
         if worker.child is not None and self._on_exit is not None:
             on_exit = self._on_exit
-            worker.child.rawlink(lambda _: on_exit(worker.instance))
+            worker.child.when_ended(lambda: on_exit(worker.instance))
 
     def _record(self, place: Path, process: Process) -> None:
         try:
@@ -368,11 +367,7 @@ def _exit_status(worker: _Worker | None) -> int | None:
     """Return how a child ended; the news of it may come a moment after its end."""
     if worker is None or worker.child is None:
         return None
-    try:
-        status: int | None = worker.child.wait(timeout=EXIT_STATUS_WAIT_S)
-    except TimeoutExpired:
-        return None
-    return status
+    return worker.child.wait(EXIT_STATUS_WAIT_S)
 
 
 def _is_name(name: str) -> bool:
