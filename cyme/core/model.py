@@ -14,6 +14,7 @@ Two ways of settling a disagreement between branches are built into the records:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import NewType
@@ -25,6 +26,8 @@ QueueName = NewType("QueueName", str)
 BranchId = NewType("BranchId", str)
 
 MASK = "********"
+
+_SECRET_IN_QUERY = re.compile(r"(?i)([^&=]*(?:pass|secret|token|key|sig)[^&=]*)=[^&]*")
 
 _DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671, "pyamqp": 5672, "redis": 6379, "rediss": 6379}
 
@@ -100,13 +103,21 @@ class Broker:
 
 
 def masked(url: str) -> str:
-    """Return ``url`` with its password, if it has one, replaced by asterisks."""
-    parts = urlsplit(url)
-    login, at, host = parts.netloc.rpartition("@")
-    if not at:
-        return url
+    """Return ``url`` with its password, and what looks like a secret in its query, masked.
+
+    A URL that cannot be read is masked as a whole.
+    """
+    try:
+        parts = urlsplit(url)
+        login, at, host = parts.netloc.rpartition("@")
+    except ValueError:
+        return MASK
     user, colon, _ = login.partition(":")
-    return urlunsplit(parts._replace(netloc=f"{user}{colon}{MASK if colon else ''}@{host}"))
+    netloc = f"{user}{colon}{MASK if colon else ''}@{host}" if at else parts.netloc
+    query = _SECRET_IN_QUERY.sub(rf"\1={MASK}", parts.query)
+    if (netloc, query) == (parts.netloc, parts.query):
+        return url
+    return urlunsplit(parts._replace(netloc=netloc, query=query))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -388,7 +388,7 @@ def _not_answered_yet(case: _Case, memory: Memory) -> Decision:
     )
     if case.now - memory.since < patience_s:
         return Decision(memory)
-    why = f"it did not answer within {patience_s:.0f} s of its start"
+    why = f"it did not answer remote control within {patience_s:.0f} s of its start"
     if case.sight.last_words:
         why += f" ({case.sight.last_words})"
     return _abandon(case, memory, why)

@@ -117,18 +117,22 @@ class Effects:
                 if charge.memory.process is not None:
                     self._workers.signal(charge.name, charge.memory.process, name)
             case Sweep():
-                if swept := self._workers.sweep(charge.name):
-                    self._journal.record(
-                        "instance.swept",
-                        f"its worker left {swept} processes behind, which were ended",
-                        app=charge.app,
-                        instance=charge.name,
-                    )
+                self._sweep(charge)
             case Discard():
                 self._workers.discard(charge.name)
 
+    def _sweep(self, charge: Charge) -> None:
+        if swept := self._workers.sweep(charge.name):
+            self._journal.record(
+                "instance.swept",
+                f"its worker left {swept} processes behind, which were ended",
+                app=charge.app,
+                instance=charge.name,
+            )
+
     def _start(self, charge: Charge) -> None:
         self._try_out_queues(charge)
+        self._sweep(charge)  # a worker may have died while no branch was there to see it
         wish = charge.intent.wish
         try:
             process = self._workers.start(charge.intent.launch(charge.memory.quarantined.keys()))

@@ -227,7 +227,10 @@ class Supervisor:
                 )
                 continue
             owned[name] = tombstone
-            found.update(self._workers.find([name]))
+            living = self._workers.find([name])
+            found.update(living)
+            if not living:
+                self._workers.sweep(name)
         for name, process in found.items():
             self._adopt_one(owned[name], process)
 

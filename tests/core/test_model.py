@@ -62,6 +62,8 @@ def test_no_password_is_shown() -> None:
     assert masked("redis://:hush@h/0") == f"redis://:{MASK}@h/0"
     assert masked("amqp://me@h//") == "amqp://me@h//"
     assert masked("amqp://h//") == "amqp://h//"
+    assert masked("redis://h/0?db=1&Password=hush&x=2") == f"redis://h/0?db=1&Password={MASK}&x=2"
+    assert masked("amqp://me:hush@[h") == MASK
     broker = Broker("amqp://me:hush@h:1//")
     assert "hush" not in repr(broker)
     assert "hush" not in broker.masked_url

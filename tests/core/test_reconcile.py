@@ -170,7 +170,7 @@ def test_a_worker_that_never_answers_is_stopped_after_its_deadline() -> None:
     assert walk.see(sees(), at=29) == ()
     assert walk.see(sees(), at=30) == (Signal("TERM"),)
     assert walk.state is InstanceState.STOPPING
-    assert "did not answer within 30 s" in walk.memory.reason
+    assert "did not answer remote control within 30 s" in walk.memory.reason
     assert "ImportError" in walk.memory.reason
 
 
@@ -179,7 +179,7 @@ def test_the_start_deadline_says_nothing_of_a_log_that_is_empty() -> None:
     walk.see(at=0)
     walk.started()
     walk.see(replace(sees(), last_words=""), at=30)
-    assert walk.memory.reason == "it did not answer within 30 s of its start"
+    assert walk.memory.reason == "it did not answer remote control within 30 s of its start"
 
 
 def test_the_start_deadline_grows_with_the_starts_under_way() -> None:
