@@ -30,6 +30,11 @@ class FreezingProxy:
         """How many connections were accepted so far."""
         return len(self._sockets) // 2
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections nobody has ended yet."""
+        return sum(end.fileno() >= 0 for end in self._sockets[::2])
+
     def start(self) -> None:
         self._greenlets.spawn(self._accept)
 

@@ -44,7 +44,11 @@ class Line:
 
     def open(self) -> Any:
         """Connect and return a channel; the caller bounds the time."""
-        self._link = self._connection.connect()
+        # By itself kombu pauses for seconds between two attempts.
+        self._connection.ensure_connection(
+            max_retries=1, interval_start=0, interval_step=0, interval_max=0
+        )
+        self._link = self._connection.connection
         return self._connection.channel()
 
     def drain(self, timeout_s: float) -> None:

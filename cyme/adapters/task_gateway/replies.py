@@ -94,6 +94,9 @@ class ReplyResults:
         self._watches = Watches()
         self._batch: list[_Reply] = []
         self._backlog = 0
+        #: Whether the broker has been connected to at least once, or could not be.
+        self._tried = Event()
+        #: Whether everything that waited at the broker was read.
         self._caught_up = Event()
         self._failure: str | None = None
         self._pause_s = RECONNECT_S_MIN
@@ -125,8 +128,10 @@ class ReplyResults:
         known = self._known(task_id)
         if known.state.is_final:
             return known
-        patience_s = timeout_s if self._failure is None else min(timeout_s, GRACE_S)
-        if not self._caught_up.wait(patience_s):
+        deadline = self._clock.monotonic() + timeout_s
+        self._tried.wait(timeout_s)
+        left_s = max(0.0, deadline - self._clock.monotonic())
+        if not self._caught_up.wait(min(left_s, GRACE_S)):
             raise self._absence()
         return self._known(task_id)
 
@@ -227,11 +232,13 @@ class ReplyResults:
         self._backlog -= count
         if self._backlog <= 0:
             self._caught_up.set()
+            self._tried.set()
 
     def _note_failure(self, exc: Exception) -> None:
         level = logging.WARNING if self._failure is None else logging.DEBUG
         told = exc if isinstance(exc, CymeError) else unavailable(self._broker.url, exc)
         self._failure = str(told)
+        self._tried.set()
         logger.log(level, "results stay with the broker for the moment: %s", self._failure)
 
 
