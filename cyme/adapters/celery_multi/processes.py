@@ -19,6 +19,7 @@ from typing import TypeVar
 
 import gevent
 import psutil
+from gevent.lock import BoundedSemaphore
 
 from cyme.core.workers import Process, ProcessState
 
@@ -164,6 +165,8 @@ class Processes:
         linux = sys.platform.startswith("linux")
         self._table = table or (ProcTable() if linux else PsutilTable())
         self._boot_id = ""
+        # Several scans at once would take the interpreter from the hub for most of the time.
+        self._scanning = BoundedSemaphore(1)
 
     @property
     def boot_id(self) -> str:
@@ -225,7 +228,8 @@ class Processes:
             name: Name of the variable.
             accepts: Tells whether a value is meant.
         """
-        return aside(lambda: self._carrying(name, accepts))
+        with self._scanning:
+            return aside(lambda: self._carrying(name, accepts))
 
     def _carrying(self, name: str, accepts: Callable[[str], bool]) -> Mapping[Process, str]:
         found: dict[Process, str] = {}

@@ -105,8 +105,9 @@ class CeleryMulti:
             raise WorkerStartFailed(exc.detail) from exc
         with self._alone(launch.instance):
             try:
+                if place.is_dir():  # without it no worker ever ran, and none need be looked for
+                    self._refuse_second(launch.instance)
                 place.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._refuse_second(launch.instance)
                 # Celery refuses to start beside a pid file whose pid is in use, whoever uses it.
                 forget(place)
                 worker = self._spawn(launch, place)
@@ -307,7 +308,10 @@ class CeleryMulti:
 
         While a worker of the instance lives, nothing is left behind and nothing is done.
         """
-        record = recorded(self._place(instance))
+        place = self._place(instance)
+        if not place.is_dir():
+            return 0
+        record = recorded(place)
         if instance in self._starting or (record and self._processes.is_alive(record)):
             return 0
         return self._kill_family(instance)
