@@ -18,6 +18,7 @@ def test_records_on_a_server_survive_the_death_of_the_branch(
     start_branch: StartBranch, database_url: str
 ) -> None:
     branch = start_branch("--db", database_url)
+    branch.put("/foo/")
     branch.put("/foo/queues/tasks/", routing_key="t")
     branch.put("/foo/instances/w1/", queues=["tasks"], max_concurrency=3)
     before = branch.running("foo", "w1")
