@@ -22,7 +22,10 @@ NO_BROKER = "redis://127.0.0.1:1/0"
 
 def environment(home: Path, variables: Mapping[str, str] | None = None) -> dict[str, str]:
     root = Path(__file__).parents[2]
-    return {**clean_environment(home), "PYTHONPATH": str(root), **(variables or {})}
+    env = {**clean_environment(home), "PYTHONPATH": str(root), **(variables or {})}
+    # As where a user runs it: the second start of a program finds its modules compiled.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    return env
 
 
 def run(
