@@ -15,6 +15,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from celery.exceptions import Retry
 
 import cyme
 from cyme import tasks
@@ -516,6 +517,22 @@ def test_failures_survive_json_and_pickle() -> None:
 def test_failures_name_no_password() -> None:
     with pytest.raises(WebhookFailed) as caught:
         webhook("http://me:hidden@127.0.0.1:1/")
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_retry_is_announced_without_the_password() -> None:
+    url = "http://me:hidden@127.0.0.1:1/"
+    tasks.webhook.push_request(
+        id="a", is_eager=True, called_directly=False, kwargs={"url": url}, delivery_info={}
+    )
+    try:
+        with pytest.raises(Retry) as caught:
+            tasks.webhook.run(url=url, method="GET", retries=1)
+    finally:
+        tasks.webhook.pop_request()
+    options = caught.value.sig.options
+    assert options["kwargsrepr"] == repr({"method": "GET", "url": "http://127.0.0.1:1/"})
+    assert options["argsrepr"] == "()"
     assert "hidden" not in str(caught.value)
 
 
