@@ -34,10 +34,14 @@ RESULT_KEEPING_SCHEMES = frozenset({"redis", "rediss", "sentinel"})
 #: Where results go when nothing else is named: back to who sent the task.
 RPC_BACKEND = "rpc://"
 
-# Workers wait for their broker as long as it takes; Celery would give up after 100 tries.
+# Workers wait for their broker as long as it takes; Celery would give up after 100 tries. The
+# others are what Cyme reaches workers by: an application that says otherwise would seem silent.
 _SETTINGS = {
     "broker_connection_retry_on_startup": "(bool)true",
     "broker_connection_max_retries": "(json)null",
+    "worker_enable_remote_control": "(bool)true",
+    "control_exchange": "celery",
+    "task_create_missing_queues": "(bool)true",
 }
 
 

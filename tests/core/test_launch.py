@@ -71,6 +71,9 @@ def test_a_worker_is_started_as_cyme_starts_workers() -> None:
     assert launch.config == (
         ("broker_connection_retry_on_startup", "(bool)true"),
         ("broker_connection_max_retries", "(json)null"),
+        ("worker_enable_remote_control", "(bool)true"),
+        ("control_exchange", "celery"),
+        ("task_create_missing_queues", "(bool)true"),
     )
     assert launch.env == {
         "CELERY_BROKER_URL": records.BROKER.url,

@@ -101,3 +101,27 @@ def test_every_pool_requests_urls(start_branch: StartBranch, target: Target, poo
     assert [seen.target for seen in target.seen] == [f"/hello?from={pool}"]
     refused = branch.ask("POST", "/foo/instances/w1/autoscale/?max=3&min=1")
     assert refused.status == (400 if pool in {"threads", "solo"} else 200), refused
+
+
+HERMIT = """
+from celery import Celery
+
+app = Celery("hermit")
+app.conf.update(
+    worker_enable_remote_control=False,
+    control_exchange="hermitage",
+    task_create_missing_queues=False,
+)
+"""
+
+
+def test_an_application_that_shuts_itself_off_is_managed_all_the_same(
+    start_branch: StartBranch, room: Path, target: Target
+) -> None:
+    (room / "hermit.py").write_text(HERMIT)
+    branch = start_branch()
+    branch.put("/foo/instances/w1/", celery_app="hermit", workdir=str(room))
+    branch.running("foo", "w1", timeout_s=30)
+    queued = branch.ask("GET", f"/foo/queue/dq.w1/{target.url}/hello")
+    done = branch.ask("GET", f"/foo/query/{queued.member('uuid')}/wait/?timeout=20")
+    assert done.member("state") == "SUCCESS", done
