@@ -163,15 +163,19 @@ class ReplyResults:
     def _run(self) -> None:
         while True:
             line = Line(self._broker, self._name, with_heartbeat=True)
+            in_peace = False
             try:
                 self._open(line)
                 self._consume(line)
+            except gevent.GreenletExit:
+                in_peace = True
+                raise
             except Exception as exc:  # noqa: BLE001 - the greenlet goes on; the broker has it all
                 self._note_failure(exc)
             finally:
                 self._caught_up.clear()
                 self._batch = []
-                line.leave(in_peace=False)
+                line.leave(in_peace=in_peace)
             gevent.sleep(self._pause_s * random.uniform(0.5, 1))  # noqa: S311 - spreads load
             self._pause_s = min(RECONNECT_S_MAX, self._pause_s * 2)
 
@@ -179,8 +183,7 @@ class ReplyResults:
         with within(OPEN_TIMEOUT_S, self._broker):
             channel = line.open()
             queue = self.reply_queue(channel)
-            queue.declare()
-            self._backlog = queue.queue_declare(passive=True).message_count
+            self._backlog = queue.queue_declare().message_count
             channel.basic_qos(0, BATCH_MAX, False)
             Consumer(channel, [queue], auto_declare=False, on_message=self._take).consume()
         self._note_progress(0)

@@ -13,7 +13,7 @@ from cyme.core.model import Queue
 from cyme.core.tasks import SendOptions, TaskState
 from tests.adapters.proxy import FreezingProxy
 from tests.adapters.task_gateway.conftest import MakeGateway
-from tests.adapters.task_gateway.ground import Kept, celery_app
+from tests.adapters.task_gateway.ground import Kept, Worker, celery_app, queue, running, unique
 from tests.system.target import Target
 from tests.waiting import eventually
 
@@ -32,8 +32,8 @@ def connection(url: str) -> Iterator[kombu.Connection]:
 
 
 def waiting_replies(connection: kombu.Connection, branch: str) -> int:
-    queue = reply_queue_of(branch)(connection.default_channel)
-    return int(queue.queue_declare(passive=True).message_count)
+    replies = reply_queue_of(branch)(connection.default_channel)
+    return int(replies.queue_declare(passive=True).message_count)
 
 
 def test_results_that_came_while_the_branch_was_away_are_collected(
@@ -118,6 +118,18 @@ def test_what_is_no_reply_to_us_is_dropped_and_stops_nothing(
     eventually(lambda: {own, unreadable} <= set(gateway.kept))
     eventually(lambda: waiting_replies(connection, gateway.branch) == 0)
     assert "nobody's" not in gateway.kept
+
+
+def test_results_come_back_through_redis_too_where_that_is_wanted(
+    make_gateway: MakeGateway, redis_url: str, target: Target, tmp_path: Path
+) -> None:
+    gateway, consumed = make_gateway(redis_url), queue(unique("work"))
+    gateway.result_backend = "rpc://"
+    env = {"CELERY_RESULT_BACKEND": "rpc://"}
+    with running(Worker(redis_url, tmp_path, [consumed], env=env)):
+        task_id = gateway.send(consumed, target.url)
+        assert gateway.wait(task_id).state is TaskState.SUCCESS
+        eventually(lambda: task_id in gateway.kept)
 
 
 def test_the_reply_queue_is_durable_and_bounded(
