@@ -30,10 +30,6 @@ RESERVED_APP_NAMES = frozenset(
     }
 )
 
-#: Names of the branch's own files and directories, beside which each instance has a directory.
-RESERVED_INSTANCE_NAMES = frozenset({"backups"})
-RESERVED_INSTANCE_PREFIXES = ("admin.", "branch.", "cyme.", "cyme-branch.", "tokens.")
-
 #: Every instance consumes from a queue of its own, reached by this prefix and its name.
 DIRECT_QUEUE_PREFIX = "dq."
 
@@ -67,12 +63,6 @@ def check_name(kind: str, name: str) -> str:
         )
     if kind == "app" and name in RESERVED_APP_NAMES:
         raise InvalidRequest.of("name", f"{name!r} is reserved; choose another name for the app")
-    if kind == "instance" and (
-        name in RESERVED_INSTANCE_NAMES or name.startswith(RESERVED_INSTANCE_PREFIXES)
-    ):
-        raise InvalidRequest.of(
-            "name", f"{name!r} is reserved for the branch's files; choose another name"
-        )
     if kind == "queue" and name.startswith(DIRECT_QUEUE_PREFIX):
         raise InvalidRequest.of(
             "name",

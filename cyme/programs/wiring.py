@@ -52,6 +52,7 @@ logger = logging.getLogger(__name__)
 ADMIN_TOKEN_FILE = "admin.token"  # noqa: S105 - the name of a file
 DATABASE_FILE = "cyme.sqlite"
 BACKUPS_DIR = "backups"
+WORKERS_DIR = "workers"  # apart from the branch's own files, whose names an instance may have
 DETACHED_LOG_FILE = "cyme-branch.log"
 
 #: A worker that starts waits for its broker and for the supervisor's next question about half of
@@ -114,7 +115,7 @@ class Wiring:
             brokers=brokers,
             journal=journal,
             branch_id=branch_id,
-            directory=directory.path,
+            directory=directory.path / WORKERS_DIR,
             default=default,
         )
         info = self._describe(branch_id, log)

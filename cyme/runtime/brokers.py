@@ -309,6 +309,32 @@ class Brokers:
             watch.start()
         return watch
 
+    def view_of(self, broker: Broker) -> BrokerView:
+        """Return what is known of a broker; one too many is one that does not answer."""
+        try:
+            return self.watch_of(broker).view
+        except Overloaded as exc:
+            return BrokerView(False, 0.0, exc.detail)
+
+    def take_answers(self) -> Mapping[str, Answer]:
+        """Return what was learnt of all nodes since the last call."""
+        answers: dict[str, Answer] = {}
+        for watch in self._watches.values():
+            answers.update(watch.take_answers())
+        return answers
+
+    def tell(self, broker: Broker, watched: Watched) -> None:
+        """Say which nodes to ask on a broker, if it can be spoken to at all."""
+        watch = self._watches.get(broker.url)
+        if watch is not None:
+            watch.watch(watched)
+
+    def look_soon(self, broker: Broker) -> None:
+        """Survey a broker's nodes soon, if it can be spoken to at all."""
+        watch = self._watches.get(broker.url)
+        if watch is not None:
+            watch.look_soon()
+
     def control(self, broker: Broker) -> Control:
         """Return a control whose calls wait for their turn in the broker's greenlet."""
         return ControlInTurn(self.watch_of(broker))

@@ -27,7 +27,7 @@ from cyme.core.supervision import (
     Start,
     Sweep,
 )
-from cyme.errors import BrokerRefused, CymeError, WorkerStartFailed
+from cyme.errors import BrokerRefused, CymeError
 from cyme.runtime.brokers import Brokers
 from cyme.runtime.charges import Charge
 from cyme.runtime.journal import Journal
@@ -131,26 +131,31 @@ class Effects:
             )
 
     def _start(self, charge: Charge) -> None:
-        self._try_out_queues(charge)
-        self._sweep(charge)  # a worker may have died while no branch was there to see it
-        wish = charge.intent.wish
+        """Start the worker; whatever goes wrong, the core is told that there is none."""
         try:
-            process = self._workers.start(charge.intent.launch(charge.memory.quarantined.keys()))
-        except WorkerStartFailed as exc:
-            self._accept(
-                charge,
-                reconcile.not_started(
-                    wish,
-                    charge.memory,
-                    exc.detail,
-                    self._policy,
-                    name=charge.name,
-                    now=self._clock.monotonic(),
-                ),
-            )
+            self._try_out_queues(charge)
+            self._sweep(charge)  # a worker may have died while no branch was there to see it
+            launch = charge.intent.launch(charge.memory.quarantined.keys())
+            process = self._workers.start(launch)
+        except CymeError as exc:
+            self._not_started(charge, exc.detail)
+        except Exception as exc:
+            logger.exception("starting the worker of instance %s failed", charge.name)
+            self._not_started(charge, f"{type(exc).__name__} in the branch, see its log")
         else:
-            started = reconcile.started(charge.memory, process, wish, self._clock.monotonic())
-            self._accept(charge, Decision(started))
+            wish, now = charge.intent.wish, self._clock.monotonic()
+            self._accept(charge, Decision(reconcile.started(charge.memory, process, wish, now)))
+
+    def _not_started(self, charge: Charge, why: str) -> None:
+        decision = reconcile.not_started(
+            charge.intent.wish,
+            charge.memory,
+            why,
+            self._policy,
+            name=charge.name,
+            now=self._clock.monotonic(),
+        )
+        self._accept(charge, decision)
 
     def _try_out_queues(self, charge: Charge) -> None:
         """Declare the queues from here first: a declaration that is refused ends a worker."""
@@ -190,7 +195,7 @@ class Effects:
         else:
             came_of_it = reconcile.commanded
         self._accept(charge, Decision(came_of_it(charge.memory, self._clock.monotonic())))
-        self._brokers.watch_of(charge.intent.broker).look_soon()
+        self._brokers.look_soon(charge.intent.broker)
 
     def _command_once(
         self, charge: Charge, control: Control, action: AddConsumer | CancelConsumer | Autoscale

@@ -23,7 +23,7 @@ from cyme.core.ports import Clock, Workers
 from cyme.core.status import UNSEEN, InstanceState, InstanceStatus
 from cyme.core.supervision import Decision, Memory, Policy, Sight
 from cyme.core.workers import Process, ProcessState
-from cyme.runtime.brokers import Answer, Brokers, Watched
+from cyme.runtime.brokers import Brokers, Watched
 from cyme.runtime.charges import Charge, Intent, Intents
 from cyme.runtime.effects import Effects
 from cyme.runtime.journal import Journal
@@ -129,7 +129,7 @@ class Supervisor:
         """Make a pass at once; with an instance, ask its worker anew as well."""
         charge = self._charges.get(instance) if instance is not None else None
         if charge is not None and charge.memory.process is not None:
-            self._brokers.watch_of(charge.intent.broker).look_soon()
+            self._brokers.look_soon(charge.intent.broker)
         self._wake.set()
 
     def restart(self, instance: str) -> None:
@@ -296,13 +296,18 @@ class Supervisor:
                 charge.app, charge.intent = record.app, intent
 
     def _take_answers(self) -> None:
-        answers: dict[str, Answer] = {}
-        for broker in {charge.intent.broker for charge in self._charges.values()}:
-            answers.update(self._brokers.watch_of(broker).take_answers())
+        answers = self._brokers.take_answers()
         for charge in self._charges.values() if answers else ():
             charge.answer = answers.get(self._node(charge.name), charge.answer)
 
     def _consider(self, charge: Charge, starting: int) -> None:
+        """Decide about one instance; a fault in that is its own and concerns no other."""
+        try:
+            self._decide(charge, starting)
+        except Exception:  # one instance must not cost the others their pass
+            logger.exception("considering instance %s failed", charge.name)
+
+    def _decide(self, charge: Charge, starting: int) -> None:
         process = charge.memory.process
         charge.look = self._workers.look(process) if process is not None else None
         decision = reconcile.decide(
@@ -318,7 +323,7 @@ class Supervisor:
         self._effects.perform(charge, decision.actions)
 
     def _sight(self, charge: Charge, starting: int) -> Sight:
-        view = self._brokers.watch_of(charge.intent.broker).view
+        view = self._brokers.view_of(charge.intent.broker)
         memory, look, answer = charge.memory, charge.look, charge.answer
         last_words = ""
         if memory.state is InstanceState.STARTING and look is not None:
@@ -370,14 +375,15 @@ class Supervisor:
             by_broker.setdefault(charge.intent.broker, []).append(charge)
         for broker, charges in by_broker.items():
             alive = [charge for charge in charges if charge.memory.process is not None]
-            self._brokers.watch_of(broker).watch(
+            self._brokers.tell(
+                broker,
                 Watched(
                     nodes=tuple(self._node(charge.name) for charge in alive),
                     urgent=tuple(
                         self._node(charge.name) for charge in alive if self._is_urgent(charge)
                     ),
                     limits_wanted=any(_limits_unknown(charge) for charge in alive),
-                )
+                ),
             )
 
     def _is_urgent(self, charge: Charge) -> bool:

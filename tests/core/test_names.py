@@ -40,13 +40,6 @@ def test_paths_of_the_api_are_no_names_for_apps() -> None:
     assert check_name("instance", "ping") == "ping"
 
 
-@pytest.mark.parametrize("name", ["backups", "cyme.sqlite", "branch.lock", "tokens.json"])
-def test_files_of_the_branch_are_no_names_for_instances(name: str) -> None:
-    with pytest.raises(InvalidRequest, match="reserved"):
-        check_name("instance", name)
-    assert check_name("queue", name) == name
-
-
 def test_names_of_direct_queues_are_kept_for_instances() -> None:
     assert direct_queue("w1") == "dq.w1"
     with pytest.raises(InvalidRequest, match="direct queues"):

@@ -8,7 +8,8 @@ import gevent
 import pytest
 
 from cyme.core.status import InstanceState
-from cyme.core.workers import Launch
+from cyme.core.workers import Launch, Look, Process
+from cyme.runtime import brokers
 from cyme.runtime.supervisor import Supervisor
 from cyme.testing import FakeWorker, FakeWorkers
 from tests.runtime.world import ADMIN, BROKER, OTHER_BROKER, World
@@ -215,6 +216,53 @@ def test_starts_nothing_on_a_broker_that_is_away(world: World) -> None:
     world.controls.down.clear()
     world.pass_time(20)
     assert world.state("w1") is InstanceState.RUNNING
+
+
+def test_a_broker_too_many_concerns_its_own_instances_only(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brokers, "BROKERS_MAX", 1)
+    running(world, "near")
+    world.put("far", broker=OTHER_BROKER)
+    world.pass_time(5)
+    assert world.state("far") is InstanceState.PENDING
+    world.workers.kill("near")
+    world.pass_time(5)
+    assert world.state("near") is InstanceState.RUNNING
+    assert world.status("near").restarts == 1
+
+
+def test_a_fault_in_a_start_is_told_and_tried_again(world: World) -> None:
+    faults = [OSError("too many open files")]
+
+    def fail_once(worker: FakeWorker) -> None:
+        if faults:
+            world.workers.kill("w1")
+            raise faults.pop()
+
+    world.workers.on_start = fail_once
+    world.put("w1")
+    world.pass_time(1)
+    assert "instance.failed" in world.kinds("w1")
+    world.pass_time(10)
+    assert world.state("w1") is InstanceState.RUNNING
+
+
+def test_a_fault_about_one_instance_costs_the_others_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running(world, "w1", "w2")
+    look, bad = world.workers.look, world.workers.of("w1").process
+
+    def fail_for_first(process: Process) -> Look:
+        if process == bad:
+            raise OSError("no such thing")
+        return look(process)
+
+    monkeypatch.setattr(world.workers, "look", fail_for_first)
+    world.workers.kill("w2")
+    world.pass_time(5)
+    assert world.status("w2").restarts == 1
 
 
 def test_replaces_a_paused_worker(world: World) -> None:

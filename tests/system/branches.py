@@ -67,6 +67,10 @@ class Branch:
         return self.directory.parent / f"{self.name}.log"
 
     @property
+    def workers_directory(self) -> Path:
+        return self.directory / "workers"
+
+    @property
     def admin_token(self) -> str:
         return (self.directory / "admin.token").read_text().strip()
 
@@ -132,7 +136,7 @@ class Branch:
 
     def worker_processes(self, instance: str | None = None) -> list[psutil.Process]:
         """Return every living process that a worker of this branch is, or came from."""
-        wanted = str(self.directory.resolve() / (instance or ""))
+        wanted = str(self.workers_directory.resolve() / (instance or ""))
         return [process for process in psutil.process_iter() if _mark(process).startswith(wanted)]
 
     # --- HTTP -----------------------------------------------------------------------------------

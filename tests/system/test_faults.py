@@ -105,7 +105,7 @@ def test_deleting_an_instance_leaves_no_process_of_it_not_even_a_grandchild(
     assert branch.ask("DELETE", "/foo/instances/w1/").status == 200
     eventually(lambda: not any(lives(pid) for pid in pids), 30)
     assert branch.worker_processes("w1") == []
-    eventually(lambda: not (branch.directory / "w1").exists(), 10)
+    eventually(lambda: not (branch.workers_directory / "w1").exists(), 10)
 
 
 def test_a_paused_worker_is_replaced(start_branch: StartBranch) -> None:

@@ -18,6 +18,7 @@ from cyme.core.parameters import check_changes, check_spec
 from cyme.core.placement import Candidate, place
 from cyme.core.status import InstanceState, InstanceStatus
 from cyme.errors import Conflict, Fault, InvalidRequest, TooLarge
+from cyme.runtime.brokers import BROKERS_MAX
 from cyme.runtime.service.apps import Apps
 from cyme.runtime.service.ground import Written, check_match
 
@@ -262,6 +263,21 @@ class Instances(Apps):
         most = info.instances_max if info is not None else INSTANCES_MAX
         if is_new and self._replica.count_owned(self._replica.branch_id) >= most:
             raise TooLarge(f"This branch has {most} instances already. Delete one first.")
+        self._check_room_for_broker(instance, app)
+
+    def _check_room_for_broker(self, instance: Instance, app: App) -> None:
+        """Check that the branch can speak to an instance's broker beside those in use."""
+        broker = effective_spec(instance, app, self._default_broker).broker
+        others = {self._default_broker} | {
+            self.effective(other).broker
+            for other in self._replica.instances_owned()
+            if other.name != instance.name
+        }
+        if broker not in others and len(others) >= BROKERS_MAX:
+            raise TooLarge(
+                f"The instances of this branch use {BROKERS_MAX} brokers already. Use one of "
+                "them, or another branch."
+            )
 
     def _tell_instance(
         self, instance: Instance, caller: Caller, *, created: bool, changed: list[str]

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from cyme.core.branches import BranchState
-from cyme.core.model import Instance, WorkerSpec
+from cyme.core.model import Broker, Instance, WorkerSpec
 from cyme.core.status import InstanceState
 from cyme.errors import (
     Conflict,
@@ -198,6 +198,15 @@ def test_an_instance_placed_elsewhere_is_created_there(house: House) -> None:
     ((branch, call, arguments),) = house.members.forwarded
     assert (branch, call, arguments["pinned"]) == ("b2", "put_instance_here", True)
     assert house.writes == 0
+
+
+def test_a_broker_too_many_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instances, "BROKERS_MAX", 2)
+    _put(house, "w1", {"broker": Broker("amqp://h1//")})
+    with pytest.raises(TooLarge, match="2 brokers already"):
+        _put(house, "w2", {"broker": Broker("amqp://h2//")})
+    _put(house, "w3", {"broker": Broker("amqp://h1//")})
+    _put(house, "w4")
 
 
 def test_a_branch_that_received_the_call_checks_its_room(house: House) -> None:
