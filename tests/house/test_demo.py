@@ -61,7 +61,7 @@ def test_keeps_the_directory_that_it_is_given(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert mine.read_text() == "mine"
     assert (mine.parent / "branch.log").stat().st_size > 0
-    assert (mine.parent / "branch" / "worker1" / "worker.log").exists()
+    assert (mine.parent / "branch" / "workers" / "worker1" / "worker.log").exists()
     assert _processes_of(tmp_path) == []
 
 
