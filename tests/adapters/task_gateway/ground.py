@@ -40,18 +40,24 @@ class Kept(dict[str, bytes]):
     """A store of results in memory, which fails as often as a test says."""
 
     failures = 0
+    prunings = 0
 
     def keep_result(self, task_id: str, payload: bytes, expires_at: float) -> None:
-        if self.failures > 0:
-            self.failures -= 1
-            raise StorageUnavailable("the disk is away")
+        self._fail()
         self[task_id] = payload
 
     def fetch_result(self, task_id: str) -> bytes | None:
         return self.get(task_id)
 
     def prune_results(self, now: float) -> int:
+        self._fail()
+        self.prunings += 1
         return 0
+
+    def _fail(self) -> None:
+        if self.failures > 0:
+            self.failures -= 1
+            raise StorageUnavailable("the disk is away")
 
 
 class Gateway:

@@ -16,7 +16,7 @@ from cyme.core.tasks import PENDING, SendOptions, TaskState
 from cyme.errors import BrokerUnavailable
 from tests.adapters.proxy import FreezingProxy
 from tests.adapters.task_gateway.conftest import MakeGateway
-from tests.adapters.task_gateway.ground import Gateway, celery_app, queue, unique
+from tests.adapters.task_gateway.ground import Gateway, Kept, celery_app, queue, unique
 from tests.system.target import VERBS, Seen, Target
 from tests.tasks.targets import answering, raw_target, response
 from tests.waiting import eventually
@@ -217,6 +217,30 @@ def test_all_connections_are_closed_when_it_stops(
     assert time.monotonic() - began < 2
     assert proxy.connections > 0
     eventually(lambda: proxy.open_connections == 0)
+
+
+def test_a_connection_that_was_long_idle_is_not_trusted(
+    make_gateway: MakeGateway, proxy: FreezingProxy, idle: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = make_gateway(proxy.url)
+    gateway.send(idle)
+    before = proxy.connections
+    gateway.send(idle)
+    assert proxy.connections == before
+    monkeypatch.setattr("cyme.adapters.task_gateway.sender.IDLE_S", 0.0)
+    gateway.send(idle)
+    assert proxy.connections > before
+
+
+def test_kept_results_are_pruned_and_a_failure_to_is_survived(
+    make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cyme.adapters.task_gateway.gateway.PRUNE_PERIOD_S", 0.02)
+    kept = Kept()
+    kept.failures = 2
+    make_gateway(kept=kept)
+    eventually(lambda: kept.prunings >= 2)
+    assert kept.failures == 0
 
 
 def test_a_gateway_does_nothing_before_it_is_asked(make_gateway: MakeGateway) -> None:
