@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -18,6 +19,8 @@ from gevent.event import Event
 
 _SHELL = "/bin/sh"
 _GO_AND_BECOME = 'cd -- "$0" && exec "$@"'
+
+_STDERR = 2
 
 # Python ignores these for itself; a child expects them as they are by default.
 _RESTORED_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
@@ -78,8 +81,22 @@ def spawn(command: Sequence[str], *, env: Mapping[str, str], cwd: str, log_fd: i
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, log_fd, 1),
             (os.POSIX_SPAWN_DUP2, log_fd, 2),
+            *((os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable_files()),
         ],
         setsid=True,
         setsigdef=_RESTORED_SIGNALS,
     )
     return Child(pid)
+
+
+def _inheritable_files() -> list[int]:
+    """Return open files that were handed to us and would be handed on; Python makes none."""
+    open_files = [int(entry.name) for entry in Path("/dev/fd").iterdir()]
+    return [fd for fd in open_files if fd > _STDERR and _is_inheritable(fd)]
+
+
+def _is_inheritable(fd: int) -> bool:
+    try:
+        return os.get_inheritable(fd)
+    except OSError:  # it was the one that the list itself was read by
+        return False

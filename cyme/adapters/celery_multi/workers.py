@@ -107,7 +107,8 @@ class CeleryMulti:
             try:
                 if place.is_dir():  # without it no worker ever ran, and none need be looked for
                     self._refuse_second(launch.instance)
-                place.mkdir(mode=0o700, parents=True, exist_ok=True)
+                for directory in (self._root, place):
+                    directory.mkdir(mode=0o700, exist_ok=True)
                 # Celery refuses to start beside a pid file whose pid is in use, whoever uses it.
                 forget(place)
                 worker = self._spawn(launch, place)
