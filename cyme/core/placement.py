@@ -64,13 +64,9 @@ def _full(wanted: str | None, candidates: Sequence[Candidate]) -> str:
     if wanted is None:
         room = sum(candidate.instances_max for candidate in candidates)
         return (
-            f"All branches are full ({room} instances). Delete instances, start another branch, "
-            "or raise --max-instances."
+            f"All branches are full ({room} instances). Delete instances, or start another branch."
         )
-    return (
-        f"Branch {wanted!r} is full. Delete instances of it, name another branch, or raise its "
-        "--max-instances."
-    )
+    return f"Branch {wanted!r} is full. Delete instances of it, or name another branch."
 
 
 def _score(candidate: Candidate, seed: str) -> float:
