@@ -116,6 +116,8 @@ class Effects:
             case Signal(name):
                 if charge.memory.process is not None:
                     self._workers.signal(charge.name, charge.memory.process, name)
+                    # An idle worker looks up from its broker seldom, and a question wakes it.
+                    self._brokers.look_soon(charge.intent.broker)
             case Sweep():
                 self._sweep(charge)
             case Discard():

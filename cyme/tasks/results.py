@@ -33,6 +33,8 @@ class WebhookTask(Task):  # type: ignore[misc] # Celery is untyped
             return self.app.backend
         if getattr(_own, "pid", None) != os.getpid():
             backend, url = by_url(url, self.app.loader)
-            _own.backend = backend(app=self.app, url=url, serializer="json")
+            # A reply on its way to a branch survives a restart of RabbitMQ.
+            durable = {"persistent": True} if url.startswith("rpc") else {}
+            _own.backend = backend(app=self.app, url=url, serializer="json", **durable)
             _own.pid = os.getpid()
         return _own.backend

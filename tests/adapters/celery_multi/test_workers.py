@@ -86,6 +86,12 @@ def is_alive(process: Process) -> bool:
     return Processes().is_alive(process)
 
 
+def environment_of(process: Process) -> dict[str, str]:
+    """Return a process's environment; empty in the moment in which it becomes a program."""
+    environ = Path(f"/proc/{process.pid}/environ").read_bytes().decode().split("\0")
+    return dict(entry.split("=", 1) for entry in environ if "=" in entry)
+
+
 # --- start ------------------------------------------------------------------------------------
 
 
@@ -108,8 +114,7 @@ def test_starts_a_worker_in_a_session_of_its_own(ground: Ground) -> None:
 
 def test_gives_a_worker_the_branchs_environment_without_what_is_its_own(ground: Ground) -> None:
     _, process = ground.start(launch(ground.broker_url, env={"MINE": "it's 100 %"}))
-    environ = Path(f"/proc/{process.pid}/environ").read_bytes().decode().split("\0")
-    env = dict(entry.split("=", 1) for entry in environ if "=" in entry)
+    env = eventually(lambda: environment_of(process), 5)
     assert env["PATH"] == os.environ["PATH"]
     assert env["MINE"] == "it's 100 %"
     assert env["CELERY_BROKER_URL"] == ground.broker_url
