@@ -24,8 +24,8 @@ MODULES = sorted({*(ROOT / "cyme").rglob("*.py")} - {ROOT / "cyme/core/worker_op
 #: Flags of other programs, and those of cyme-branch that are no settings.
 FOREIGN_FLAGS = {
     "--autoscale", "--cacert", "--concurrency", "--config", "--executable", "--fast",
-    "--heartbeat-interval", "--help", "--hostname", "--include", "--json", "--keep", "--once",
-    "--quick", "--ready-fd", "--role", "--statedb", "--version", "--without-gossip",
+    "--heartbeat-interval", "--help", "--hostname", "--include", "--json", "--keep", "--no-deps",
+    "--once", "--quick", "--ready-fd", "--role", "--statedb", "--version", "--without-gossip",
     "--without-mingle",
 }  # fmt: skip
 
