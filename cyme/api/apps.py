@@ -14,7 +14,6 @@ from cyme.api.replies import answer, answer_later, path_of
 from cyme.api.representations import Accepted, AppReply, Ok, Representations
 from cyme.core.access import Role
 from cyme.core.model import App
-from cyme.core.names import check_name
 from cyme.core.parameters import check_changes
 from cyme.runtime.service import Service
 
@@ -57,11 +56,9 @@ class Apps:
             timeout_s=CALL_TIMEOUT_S,
         )
         if req.is_async:
-            check_name("app", app)
             check_changes(changes)
-            answer_later(
-                resp, self._service, write, Accepted(name=app, app=app), location=path_of(app)
-            )
+            accepted = Accepted(name=app, app=app)
+            answer_later(resp, self._service, write, "app", accepted, location=path_of(app))
             return
         written = write()
         self._show(req, resp, written.record, status=201 if written.created else 200)
@@ -86,7 +83,7 @@ class Apps:
             timeout_s=CALL_TIMEOUT_S,
         )
         if req.is_async:
-            answer_later(resp, self._service, write, Accepted(name=app, app=app))
+            answer_later(resp, self._service, write, "app", Accepted(name=app, app=app))
             return
         write()
         answer(resp, Ok())

@@ -1,13 +1,14 @@
 """What a browser that visits another site may do here: nothing.
 
 Reads count too, since a GET can queue a URL. Three marks tell such a request: a ``Host`` that is
-not ours (DNS rebinding), an ``Origin`` that is not this server, and fetch metadata that says the
-request came from another site. Programs send none of the latter two.
+not ours (DNS rebinding), an ``Origin`` or a ``Referer`` that is not this server, and fetch
+metadata that says the request came from another site. Programs send none of the latter two.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,7 +18,8 @@ from cyme.errors import Forbidden, Misdirected
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _WILDCARDS = frozenset({"", "*", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
-_FOREIGN_SITES = frozenset({"cross-site", "same-site"})
+_OWN_SITES = frozenset({"same-origin", "none"})
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:@/]+))(?::[0-9]*)?")
 _VERDICTS_MAX = 256
 
 
@@ -50,17 +52,20 @@ class BrowserGuard:
         if host is not None and host not in self._good:
             self._check_host(host)
         site = env.get("HTTP_SEC_FETCH_SITE")
-        if site is not None and site.lower() in _FOREIGN_SITES:
+        if site is not None and site.lower() not in _OWN_SITES:
             raise Forbidden("Another site made the browser send this request; it is refused.")
         origin = env.get("HTTP_ORIGIN")
-        if origin is not None and origin.partition("://")[2].lower() != (host or "").lower():
+        if origin is None:
+            origin = env.get("HTTP_REFERER")
+        if origin is not None and (host is None or _authority(origin) != host.lower()):
             raise Forbidden(
                 f"The request comes from the origin {origin[:200]!r}, not from this server's own "
                 "pages; it is refused."
             )
 
     def _check_host(self, host: str) -> None:
-        name = _without_port(host).rstrip(".").lower()
+        match = _HOST.fullmatch(host)
+        name = (match[1] or match[2]).rstrip(".").lower() if match else ""
         if name not in self._names and not (self._any_address and _is_address(name)):
             raise Misdirected(
                 f"This branch is not known as {host[:200]!r}. Use one of its own names, or "
@@ -70,10 +75,9 @@ class BrowserGuard:
             self._good.add(host)
 
 
-def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+def _authority(url: str) -> str:
+    """Return host and port of the page that an ``Origin`` or a ``Referer`` names."""
+    return url.partition("://")[2].partition("/")[0].lower()
 
 
 def _is_address(name: str) -> bool:

@@ -14,6 +14,7 @@ import falcon
 
 from cyme.core.model import App, Instance, Queue
 from cyme.errors import InvalidRequest, NotFound, PreconditionFailed
+from cyme.runtime.service import MUST_BE_NEW
 
 AnyRecord = App | Queue | Instance
 
@@ -36,6 +37,9 @@ def tag_of(record: AnyRecord, names: Sequence[str] = ()) -> str:
 def expected_version(req: falcon.Request, find: Callable[[], AnyRecord]) -> int | None:
     """Return the version that a record must still have when it is written, None if any.
 
+    ``MUST_BE_NEW`` is the version of what must not exist. Every condition is checked here, where a
+    read is enough to refuse, and again by the service, where nothing can come in between.
+
     Args:
         req: The request, with ``If-Match`` or ``If-None-Match: *`` or neither.
         find: Returns the record as it is now, or raises ``NotFound``.
@@ -52,7 +56,7 @@ def expected_version(req: falcon.Request, find: Callable[[], AnyRecord]) -> int 
     except NotFound:
         if wanted is not None:
             raise PreconditionFailed("It does not exist, and If-Match asks that it does.") from None
-        return None
+        return MUST_BE_NEW
     if must_be_new:
         raise PreconditionFailed("It exists already, and If-None-Match: * asks that it does not.")
     tags = [tag.strip() for tag in str(wanted).split(",")]

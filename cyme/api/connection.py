@@ -1,7 +1,9 @@
 """One client's connection: reads with deadlines, and the body of a request.
 
 A client that sends a byte a second must not hold a connection for ever, so every deadline here
-is for the whole of a thing (a head, a body), never for one more byte of it.
+is for the whole of a thing (a head, a body), never for one more byte of it. Nor must a client
+that sends without a pause hold the process: gevent switches only where a socket has nothing to
+read, so whoever has something again and again is made to wait for the others here.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ import socket
 import time
 from dataclasses import dataclass
 from typing import Protocol
+
+import gevent
 
 from cyme.api.problems import Refusal
 from cyme.api.wire import find_head_end
@@ -22,8 +26,19 @@ _CHUNK_LINE_BYTES_MAX = 1024
 _CHUNK_SIZE_DIGITS_MAX = 15
 _TRAILER_LINES_MAX = 20
 
+#: A chunk costs more than its bytes do, so a body may have so many of them, and one more for
+#: every so many bytes.
+CHUNKS_MAX = 8192
+CHUNK_BYTES_LEAST = 256
+
+#: After so many chunks the others get their turn.
+_CHUNKS_A_TURN = 128
+
 #: A body that nobody read is swallowed up to here to keep the connection; beyond, it is closed.
 _SWALLOWED_BYTES_MAX = 64 * 1024
+
+#: Twice the largest body that is taken: who sends more may miss why it was refused.
+_LINGERED_BYTES_MAX = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,13 +163,20 @@ class Connection:
         """Return the moment by which a body that begins now must be there."""
         return time.monotonic() + self._patience.body_s
 
+    def give_way(self) -> None:
+        """Let the others have their turn if this client has not waited for its reply."""
+        if self._buffer:
+            gevent.sleep(0)
+
     def linger(self) -> None:
         """Let the client read its answer although it still sends: closing now would destroy it."""
         deadline = time.monotonic() + self._patience.linger_s
+        left = _LINGERED_BYTES_MAX
         try:
             self._socket.shutdown(socket.SHUT_WR)
-            while self._receive(deadline):
-                pass
+            while left > 0 and (piece := self._receive(deadline)):
+                left -= len(piece)
+                gevent.sleep(0)
         except OSError:
             pass
 
@@ -192,6 +214,8 @@ class Body:
         self._connection = connection
         self._chunked = content_length is None
         self._left = content_length or 0
+        self._chunks = 0
+        self._received = 0
         self._expects_continue = expects_continue
         self._deadline: float | None = None
         self._broken = False
@@ -272,6 +296,7 @@ class Body:
                 return b""
         piece = self._connection.read(min(size, self._left), self._deadline)
         self._left -= len(piece)
+        self._received += len(piece)
         if not self._left:
             if self._chunked:
                 self._end_chunk(self._deadline)
@@ -286,6 +311,11 @@ class Body:
             raise Refusal(400, "The connection broke before the request's body.") from exc
 
     def _chunk_size(self, deadline: float) -> int:
+        self._chunks += 1
+        if self._chunks > CHUNKS_MAX + self._received // CHUNK_BYTES_LEAST:
+            raise Refusal(413, "The chunked body has too many small chunks; send larger ones.")
+        if not self._chunks % _CHUNKS_A_TURN:
+            gevent.sleep(0)
         line = self._connection.read_line(_CHUNK_LINE_BYTES_MAX, deadline)
         digits = line.split(b";")[0].rstrip(b" \t")
         if not digits or digits.strip(b"0123456789abcdefABCDEF"):

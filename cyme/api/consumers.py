@@ -50,7 +50,9 @@ class Consumers:
             timeout_s=CALL_TIMEOUT_S,
         )
         if req.is_async:
-            answer_later(resp, self._service, write, Accepted(name=queue, app=app, instance=name))
+            answer_later(
+                resp, self._service, write, "queue", Accepted(name=queue, app=app, instance=name)
+            )
             return
         is_new = write()
         answer(
@@ -80,7 +82,9 @@ class Consumers:
             timeout_s=CALL_TIMEOUT_S,
         )
         if req.is_async:
-            answer_later(resp, self._service, write, Accepted(name=queue, app=app, instance=name))
+            answer_later(
+                resp, self._service, write, "queue", Accepted(name=queue, app=app, instance=name)
+            )
             return
         write()
         answer(resp, Ok())

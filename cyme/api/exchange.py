@@ -7,7 +7,7 @@ import logging
 import time
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 import gevent
 import msgspec
@@ -21,6 +21,7 @@ from cyme.errors import CymeError, Unavailable
 logger = logging.getLogger(__name__)
 
 _QUEUE_SEGMENT = "/queue/"
+_SEGMENTS_BEFORE_URL = 4
 
 
 class Exchange(WSGIHandler):  # type: ignore[misc] # gevent is untyped
@@ -38,7 +39,9 @@ class Exchange(WSGIHandler):  # type: ignore[misc] # gevent is untyped
         self.socket = sock
         self.client_address = address
         self.server = server
+        self.origin = str(address[0])
         self.is_idle = True
+        self.idle_since = time.monotonic()
         self._connection = Connection(sock, server.patience)
         self._must_linger = False
 
@@ -46,7 +49,7 @@ class Exchange(WSGIHandler):  # type: ignore[misc] # gevent is untyped
         """Serve until the client has no further request, or must not send one."""
         try:
             while self._serve_one():
-                pass
+                self._connection.give_way()
             if self._must_linger:
                 self._connection.linger()
         finally:
@@ -77,14 +80,11 @@ class Exchange(WSGIHandler):  # type: ignore[misc] # gevent is untyped
     def log_request(self) -> None:
         """Log the request at debug: no query and no queued URL, which may hold secrets."""
         if logger.isEnabledFor(logging.DEBUG):
-            path, _, _ = self.path.partition("?")
-            if _QUEUE_SEGMENT in path:
-                path = "/".join(path.split("/", 4)[:4]) + "/..."
             logger.debug(
                 "%s %s %s %s %d bytes %.1f ms",
                 self.client_address[0],
                 self.command,
-                path,
+                _without_url(self.environ["PATH_INFO"]),
                 self.code,
                 self.response_length,
                 (self.time_finish - self.time_start) * 1e3,
@@ -97,13 +97,15 @@ class Exchange(WSGIHandler):  # type: ignore[misc] # gevent is untyped
             # The application lets no such error through: it is the client that is gone.
             return
         if issubclass(kind, gevent.GreenletExit):
-            self._answer_instead(refusal_bytes(Unavailable("The branch is stopping.", 5.0)))
+            detail = "The branch is stopping, or has too many connections; try again."
+            self._answer_instead(refusal_bytes(Unavailable(detail, 5.0)))
             return
         logger.error("HTTP request failed outside the application", exc_info=(kind, error, trace))
         self._answer_instead(_reply_bytes(500, _encode(internal_problem("http-server")), {}))
 
     def _serve_one(self) -> bool:
         self.is_idle = True
+        self.idle_since = time.monotonic()
         try:
             block = self._connection.read_head()
             if block is None:
@@ -185,6 +187,16 @@ class Exchange(WSGIHandler):  # type: ignore[misc] # gevent is untyped
     def _sendall(self, data: bytes | bytearray) -> None:
         self._connection.send(data)
         self.response_length += len(data)
+
+
+def _without_url(path: str) -> str:
+    """Return a decoded path as it may be logged: printable, and cut where a URL begins."""
+    if _QUEUE_SEGMENT in path:
+        path = "/".join(path.split("/", _SEGMENTS_BEFORE_URL)[:_SEGMENTS_BEFORE_URL]) + "/..."
+    before, is_url, _ = path.partition(":/")
+    if is_url:
+        path = before.rpartition("/")[0] + "/..."
+    return quote(path.encode("latin-1"), safe="/!:")
 
 
 def refusal_bytes(error: CymeError) -> bytes:

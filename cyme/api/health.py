@@ -24,22 +24,25 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 class Health:
-    """Whether the branch lives, and whether it can do its work."""
+    """Whether the branch lives, and whether it can do its work.
+
+    Parameters are not looked at: who needs no token shall not make the branch read a body.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    @operation("Answer a ping", role=None, gives=Ok)
+    @operation("Answer a ping", role=None, takes=None, gives=Ok)
     def on_get_ping(self, req: Request, resp: falcon.Response) -> None:
         """Answer a ping."""
         answer(resp, Ok("pong"))
 
-    @operation("Tell whether the branch lives", role=None, gives=Ok)
+    @operation("Tell whether the branch lives", role=None, takes=None, gives=Ok)
     def on_get_alive(self, req: Request, resp: falcon.Response) -> None:
         """Answer, which is all that a living process can prove."""
         answer(resp, Ok("alive"))
 
-    @operation("Tell whether the branch can do its work", role=None, gives=Readiness)
+    @operation("Tell whether the branch can do its work", role=None, takes=None, gives=Readiness)
     def on_get_ready(self, req: Request, resp: falcon.Response) -> None:
         """Tell whether the branch can do its work."""
         reasons = list(self._service.ready())

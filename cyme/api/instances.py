@@ -26,10 +26,10 @@ from cyme.api.representations import (
     Ok,
     Representations,
     event_reply,
+    stats_reply,
 )
 from cyme.core.access import Role
 from cyme.core.model import Instance
-from cyme.core.names import check_name
 from cyme.core.parameters import check_changes
 from cyme.core.status import InstanceStatus
 from cyme.errors import InvalidRequest
@@ -121,7 +121,7 @@ class Instances:
         )
         if req.is_async:
             home = app or self._service.instance(name).app
-            answer_later(resp, self._service, write, Accepted(name=name, app=home))
+            answer_later(resp, self._service, write, "instance", Accepted(name=name, app=home))
             return
         write()
         answer(resp, Ok())
@@ -129,7 +129,8 @@ class Instances:
     @operation("Show what the worker of an instance says of itself", gives=dict[str, Any])
     def on_get_stats(self, req: Request, resp: falcon.Response, app: str, name: str) -> None:
         """Show what ``celery inspect stats`` says of an instance's worker."""
-        answer(resp, self._service.stats(app, name, timeout_s=CALL_TIMEOUT_S))
+        stats = self._service.stats(app, name, timeout_s=CALL_TIMEOUT_S)
+        answer(resp, stats_reply(stats, req.caller))
 
     @operation("Show the concurrency limits of an instance", gives=Limits)
     def on_get_autoscale(self, req: Request, resp: falcon.Response, app: str, name: str) -> None:
@@ -160,7 +161,7 @@ class Instances:
             timeout_s=CALL_TIMEOUT_S,
         )
         if req.is_async:
-            answer_later(resp, self._service, write, Accepted(name=name, app=app))
+            answer_later(resp, self._service, write, "instance", Accepted(name=name, app=app))
             return
         write()
         maximum, minimum = self._service.autoscale(app, name)
@@ -217,13 +218,12 @@ class Instances:
             timeout_s=CALL_TIMEOUT_S,
         )
         if req.is_async and name is not None:
-            check_name("app", app)
-            check_name("instance", name)
             check_changes(changes)
             answer_later(
                 resp,
                 self._service,
                 write,
+                "instance",
                 Accepted(name=name, app=app),
                 location=path_of(app, "instances", name),
             )

@@ -23,6 +23,10 @@ from cyme.errors import Fault, InvalidRequest, TooLarge
 BODY_BYTES_MAX = 1024 * 1024
 PARAMETERS_MAX = 200
 
+#: So deep a value may be nested, and so many characters of an unknown name are told.
+_DEPTH_MAX = 32
+_NAME_CHARS_TOLD = 64
+
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
 
@@ -63,7 +67,7 @@ class Parameters:
                 if accepted.setdefault(rule.name, converted) != converted:
                     raise _Wrong("is there twice with different values")  # noqa: TRY301 - as above
             except _Wrong as wrong:
-                faults.append(Fault(name, str(wrong)))
+                faults.append(Fault(name[:_NAME_CHARS_TOLD], str(wrong)))
         faults += [
             Fault(rule.name, f"is missing; it must be {rule.wanted}")
             for rule in self.rules.values()
@@ -78,7 +82,7 @@ class Parameters:
 
     def _unknown(self, name: str) -> str:
         known = [*self.rules, *(alias for alias in ALIASES if ALIASES[alias] in self.rules)]
-        close = difflib.get_close_matches(name, known, n=1)
+        close = difflib.get_close_matches(name[:_NAME_CHARS_TOLD], known, n=1)
         if close:
             return f"is not known; did you mean {close[0]}?"
         if known:
@@ -117,8 +121,7 @@ class Rule:
             converted: object = msgspec.convert(value, self._type, strict=False)
         except (msgspec.ValidationError, ValueError):
             raise _Wrong(f"must be {self.wanted}") from None
-        if not _is_clean(converted):
-            raise _Wrong("contains a zero byte or half a character")
+        _check_whole(converted)
         return converted
 
     def _from_text(self, text: str) -> object:
@@ -235,7 +238,7 @@ def _object_without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object
     found: dict[str, object] = {}
     for name, value in pairs:
         if found.setdefault(name, value) != value:
-            raise InvalidRequest.of(name, "is there twice with different values")
+            raise InvalidRequest.of(name[:_NAME_CHARS_TOLD], "is there twice with different values")
     return found
 
 
@@ -263,21 +266,30 @@ def _description(of: Any) -> str:
     return ""
 
 
-def _is_clean(value: object) -> bool:
-    """Tell whether every text in the value can be stored and handed to a process."""
+def _check_whole(value: object, depth: int = 0) -> None:
+    """Check that every text in the value can be stored and handed to a process.
+
+    Raises:
+        _Wrong: One cannot, or the value is nested deeper than what is to read it could follow.
+    """
+    if depth > _DEPTH_MAX:
+        raise _Wrong(f"is nested deeper than {_DEPTH_MAX} levels")
     match value:
         case str():
-            return "\0" not in value and _is_whole(value)
+            if "\0" in value or not _is_encodable(value):
+                raise _Wrong("contains a zero byte or half a character")
         case Mapping():
-            return all(_is_clean(key) and _is_clean(item) for key, item in value.items())
+            for key, item in value.items():
+                _check_whole(key, depth + 1)
+                _check_whole(item, depth + 1)
         case list():
-            return all(map(_is_clean, value))
+            for item in value:
+                _check_whole(item, depth + 1)
         case msgspec.Struct():
-            return all(_is_clean(item) for item in msgspec.structs.asdict(value).values())
-    return True
+            _check_whole(msgspec.structs.asdict(value), depth)
 
 
-def _is_whole(text: str) -> bool:
+def _is_encodable(text: str) -> bool:
     """Tell whether a text can be written: JSON can escape one half of a surrogate pair."""
     try:
         text.encode("utf-8")

@@ -21,7 +21,6 @@ from cyme.api.replies import answer, answer_later, path_of
 from cyme.api.representations import Accepted, Ok, QueueReply, queue_reply
 from cyme.core.access import Role
 from cyme.core.model import Queue
-from cyme.core.names import check_name
 from cyme.errors import InvalidRequest
 from cyme.runtime.service import KEEP, Service
 
@@ -127,11 +126,11 @@ class Queues:
             timeout_s=CALL_TIMEOUT_S,
         )
         if req.is_async:
-            check_name("queue", name)
             answer_later(
                 resp,
                 self._service,
                 write,
+                "queue",
                 Accepted(name=name, app=app),
                 location=path_of(app, "queues", name),
             )
@@ -157,7 +156,7 @@ class Queues:
             timeout_s=CALL_TIMEOUT_S,
         )
         if req.is_async:
-            answer_later(resp, self._service, write, Accepted(name=name, app=app))
+            answer_later(resp, self._service, write, "queue", Accepted(name=name, app=app))
             return
         write()
         answer(resp, Ok())

@@ -10,6 +10,7 @@ import falcon
 import msgspec
 
 from cyme.api.representations import Accepted
+from cyme.core.names import check_name
 from cyme.runtime.service import Service
 
 _encode = msgspec.json.Encoder().encode
@@ -45,15 +46,29 @@ def answer_later(
     resp: falcon.Response,
     service: Service,
     write: Callable[[], object],
+    kind: str,
     body: Accepted,
     *,
     location: str | None = None,
 ) -> None:
     """Start a write and answer 202 with what is known already.
 
+    Args:
+        resp: The response to fill.
+        service: Where the write goes on.
+        write: Writes, or raises what is then only logged.
+        kind: What is written: ``app``, ``instance``, ``queue``.
+        body: Names it.
+        location: The path of what will be created.
+
     Raises:
+        InvalidRequest: A name can be none.
         Overloaded: Too many are under way.
     """
+    check_name("app", body.app)
+    check_name(kind, body.name)
+    if body.instance is not None:
+        check_name("instance", body.instance)
 
     def run() -> None:
         write()

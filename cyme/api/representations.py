@@ -19,6 +19,12 @@ from cyme.core.status import InstanceState, InstanceStatus
 
 _BROKERS_CACHED_MAX = 512
 
+#: What anybody may see of a worker's connection, and what nobody may.
+_BROKER_STATS = frozenset(
+    {"connect_timeout", "heartbeat", "hostname", "insist", "port", "transport", "virtual_host"}
+)
+_BROKER_STATS_SECRET = frozenset({"alternates", "login_method", "uri_prefix"})
+
 
 class BrokerReply(msgspec.Struct, frozen=True):
     """The connection parameters of a broker."""
@@ -250,6 +256,24 @@ def branch_reply(branch: BranchInfo) -> BranchReply:
         instances_max=branch.instances_max,
         version=branch.version,
     )
+
+
+def stats_reply(stats: Mapping[str, Any], caller: Caller) -> Mapping[str, Any]:
+    """Return what a worker says of itself, without what it knows of its broker's secrets.
+
+    Transports take passwords and keys in their options, in the user's name and in the URLs of
+    further brokers, so callers who may not write see what is known to be harmless only.
+    """
+    broker = stats.get("broker")
+    if not isinstance(broker, Mapping):
+        return stats
+    may_write = caller.role >= Role.OPERATOR
+    shown = {
+        name: value
+        for name, value in broker.items()
+        if name in _BROKER_STATS or (may_write and name not in _BROKER_STATS_SECRET)
+    }
+    return {**stats, "broker": shown}
 
 
 def event_reply(event: Event) -> EventReply:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import errno
 import logging
+import resource
 import socket
 import ssl
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,9 @@ _BACKLOG = 512
 _HANDSHAKE_S = 10.0
 _KILL_S = 1.0
 
+#: So many refusals wait at a time for their clients to read them; further ones are not told why.
+_TURNED_AWAY_MAX = 32
+
 #: A WSGI application, as PEP 3333 describes it.
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -39,8 +45,12 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class ConnectionLimits:
     """How many connections are open at a time.
 
+    At a limit the connection that has idled longest gives way; a new one is refused only where
+    all are at work.
+
     Attributes:
-        total_max: From everywhere together.
+        total_max: From everywhere together; half of the files that the process may open is never
+            exceeded, since workers and brokers need the others.
         per_address_max: From one address.
     """
 
@@ -231,6 +241,8 @@ class _Listener(WSGIServer):  # type: ignore[misc] # gevent is untyped
         self.is_stopping = False
         self._tls = tls
         self._limits = limits
+        self._total_max = min(limits.total_max, _files_max() // 2)
+        self._turning_away = 0
         self._open_from: Counter[str] = Counter()
         self._exchanges: dict[Exchange, gevent.Greenlet] = {}
         self.open_count = 0
@@ -282,18 +294,43 @@ class _Listener(WSGIServer):  # type: ignore[misc] # gevent is untyped
         return None
 
     def _why_not_admitted(self, origin: str) -> str | None:
-        if self.open_count >= self._limits.total_max:
-            return f"The branch serves {self._limits.total_max} connections and takes no more."
-        if self._open_from[origin] >= self._limits.per_address_max:
-            return f"{origin} has {self._limits.per_address_max} connections and gets no more."
+        of_one_max = self._limits.per_address_max
+        if self._open_from[origin] >= of_one_max and not self._end_idle(origin):
+            return f"{origin} has {of_one_max} connections at work and gets no more."
+        if self.open_count >= self._total_max and not self._end_idle():
+            return f"The branch serves {self._total_max} connections at a time and no more."
         return None
+
+    def _end_idle(self, origin: str | None = None) -> bool:
+        """End the connection that has idled longest, from anywhere or from one address."""
+        idle = [
+            exchange
+            for exchange in self._exchanges
+            if exchange.is_idle and origin in {None, exchange.origin}
+        ]
+        if not idle:
+            return False
+        longest = min(idle, key=attrgetter("idle_since"))
+        longest.is_idle = False
+        self._exchanges[longest].kill(block=False)
+        return True
 
     def _turn_away(self, sock: Any, reason: str) -> None:
         logger.debug("Connection turned away: %s", reason)
-        if self._tls is None:
-            connection = Connection(sock, self.patience)
-            try:
-                connection.send(refusal_bytes(Overloaded(reason + " Close some, or try later.")))
-            except OSError:
-                return
+        if self._tls is not None or self._turning_away >= _TURNED_AWAY_MAX:
+            return
+        connection = Connection(sock, self.patience)
+        self._turning_away += 1
+        try:
+            connection.send(refusal_bytes(Overloaded(reason + " Close some, or try later.")))
             connection.linger()
+        except OSError as exc:
+            logger.debug("It did not wait for its refusal: %s", exc)
+        finally:
+            self._turning_away -= 1
+
+
+def _files_max() -> int:
+    """Return how many files this process may have open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft

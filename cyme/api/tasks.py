@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, cast
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import falcon
 import msgspec
@@ -24,6 +24,7 @@ from cyme.runtime.service import Service
 QUEUED_BODY_BYTES_MAX = 8 * 1024 * 1024
 
 _OPTION_PREFIX = "HTTP_X_CYME_"
+_DAY = timedelta(days=1)
 _OPTIONS = Parameters(SendHeaders)
 
 
@@ -73,6 +74,9 @@ class QueuedUrls:
         del url  # It is unquoted: the target must reach the worker as it came.
         target = target_of(req.env, app, queue)
         given = _OPTIONS.accept(_option_headers(req.env))
+        options = _send_options(given)
+        # Before the body is read, which may be long.
+        self._service.destination(app, queue)
         request = WebhookRequest(
             method=req.method,
             url=target,
@@ -84,7 +88,7 @@ class QueuedUrls:
             app,
             queue,
             request,
-            _send_options(given),
+            options,
             caller=req.caller,
             timeout_s=CALL_TIMEOUT_S,
         )
@@ -163,14 +167,23 @@ def _send_options(given: Mapping[str, Any]) -> SendOptions:
         detail = "excludes X-Cyme-Countdown; send one of them"
         raise InvalidRequest(f"X-Cyme-Eta: {detail}", [Fault("X-Cyme-Eta", detail)])
     expires = given.get("X-Cyme-Expires")
-    at_moment = isinstance(expires, datetime)
     return SendOptions(
         countdown_s=countdown_s,
-        eta=eta.astimezone(UTC) if eta is not None else None,
-        expires_s=None if at_moment else cast(float | None, expires),
-        expires_at=expires.astimezone(UTC) if isinstance(expires, datetime) else None,
+        eta=_moment("X-Cyme-Eta", eta) if eta is not None else None,
+        expires_s=None if isinstance(expires, datetime) else expires,
+        expires_at=_moment("X-Cyme-Expires", expires) if isinstance(expires, datetime) else None,
         priority=given.get("X-Cyme-Priority"),
     )
+
+
+def _moment(header: str, moment: datetime) -> datetime:
+    """Return the moment in UTC if the calendar holds it in every time zone, a worker's too."""
+    try:
+        in_utc = moment.astimezone(UTC)
+        _ = in_utc - _DAY, in_utc + _DAY
+    except OverflowError:
+        raise InvalidRequest.of(header, "is beyond the calendar") from None
+    return in_utc
 
 
 def _present(**options: Any) -> dict[str, Any]:

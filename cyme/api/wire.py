@@ -31,6 +31,9 @@ _NAME_CHARACTERS = (
 #: What a request target may consist of. Bytes over ASCII are no URI, yet clients send them.
 _TARGET_BYTES = bytes(byte for byte in range(0x21, 0x100) if byte not in b"#\x7f")
 
+#: What nothing in a head may contain; CR and LF only end its lines.
+_CONTROLS = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\r\n")
+
 #: Fields that mean something only once. Two of them are an attack or a mistake.
 _SINGLE = frozenset(
     {
@@ -41,6 +44,7 @@ _SINGLE = frozenset(
         "HTTP_HOST",
         "HTTP_IDEMPOTENCY_KEY",
         "HTTP_ORIGIN",
+        "HTTP_REFERER",
         "HTTP_SEC_FETCH_SITE",
         "HTTP_TRANSFER_ENCODING",
     }
@@ -105,8 +109,8 @@ def parse_head(block: bytes) -> Head:
     """
     if block.count(b"\r\n") != block.count(b"\n") or block.count(b"\r\n") != block.count(b"\r"):
         raise _bare_line_end()
-    if b"\0" in block:
-        raise Refusal(400, "The request's head contains a zero byte.")
+    if len(block.translate(None, _CONTROLS)) != len(block):
+        raise Refusal(400, "The request's head contains a control character.")
     line, *lines = block[: -len(HEAD_END)].decode("latin-1").split("\r\n")
     if len(lines) > FIELDS_MAX:
         raise Refusal(431, f"There are {len(lines)} header fields; at most {FIELDS_MAX} are read.")

@@ -36,17 +36,22 @@ _BOOLEANS = frozenset(
         "queue_durable",
     }
 )
-_NUMBERS = frozenset({"expires", "max_length", "max_length_bytes", "message_ttl"})
+#: Seconds and counts at most: a broker counts in milliseconds of 32 bits, and in 64 bits.
+_SECONDS_MAX = 4_294_967
+_COUNT_MAX = 2**63 - 1
+_DURATIONS = frozenset({"expires", "message_ttl"})
+_COUNTS = {"max_length": _COUNT_MAX, "max_length_bytes": _COUNT_MAX, "max_priority": 255}
 _MAPS = frozenset(
     {"binding_arguments", "consumer_arguments", "exchange_arguments", "queue_arguments"}
 )
-_OTHERS = frozenset({"binding_key", "delivery_mode", "max_priority"})
-OPTIONS = _BOOLEANS | _NUMBERS | _MAPS | _OTHERS
+_OTHERS = frozenset({"binding_key", "delivery_mode"})
+OPTIONS = _BOOLEANS | _DURATIONS | _COUNTS.keys() | _MAPS | _OTHERS
+
+#: Maps and lists within a map of arguments, each in the other.
+_DEPTH_MAX = 8
 
 #: Options that are parameters of their own.
 _PARAMETERS = frozenset({"exchange", "exchange_type", "routing_key", "name"})
-
-_PRIORITY_MAX = 255
 
 
 def checked_declaration(
@@ -135,10 +140,14 @@ def _check_option(name: str, value: object) -> None:
         raise _fault(f"{name!r} is not an option of a queue{suggestion(name, OPTIONS)}")
     if name in _BOOLEANS and not isinstance(value, bool):
         raise _fault(f"{name} must be true or false")
-    if name in _NUMBERS and not _is_number(value):
-        raise _fault(f"{name} must be a number, 0 or more")
-    if name in _MAPS and not isinstance(value, Mapping):
-        raise _fault(f"{name} must be a map")
+    if name in _DURATIONS and not _is_number(value, _SECONDS_MAX):
+        raise _fault(f"{name} must be a number of seconds, 0 to {_SECONDS_MAX}")
+    if name in _COUNTS and not (isinstance(value, int) and _is_number(value, _COUNTS[name])):
+        raise _fault(f"{name} must be a whole number, 0 to {_COUNTS[name]}")
+    if name in _MAPS:
+        if not isinstance(value, Mapping):
+            raise _fault(f"{name} must be a map")
+        _check_argument(name, value)
     _check_other(name, value)
 
 
@@ -153,16 +162,27 @@ def _check_other(name: str, value: object) -> None:
             "persistent",
         ):
             raise _fault("delivery_mode must be 1, 2, 'transient' or 'persistent'")
-        case "max_priority" if not _is_priority(value):
-            raise _fault(f"max_priority must be a whole number, 0 to {_PRIORITY_MAX}")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+def _check_argument(name: str, value: object, depth: int = 0) -> None:
+    """Check that AMQP can carry a value of a map of arguments, and what is in it."""
+    if depth > _DEPTH_MAX:
+        raise _fault(f"{name} is nested deeper than {_DEPTH_MAX} levels")
+    match value:
+        case int() if not -_COUNT_MAX <= value <= _COUNT_MAX:
+            raise _fault(f"{name} has a number that does not fit into 64 bits")
+        case Mapping():
+            for key, item in value.items():
+                if not key.isprintable() or len(key.encode()) > SHORT_STRING_BYTES_MAX:
+                    raise _fault(f"{name} has a key that is not printable or too long")
+                _check_argument(name, item, depth + 1)
+        case list():
+            for item in value:
+                _check_argument(name, item, depth + 1)
 
 
-def _is_priority(value: object) -> bool:
-    return isinstance(value, int) and _is_number(value) and value <= _PRIORITY_MAX
+def _is_number(value: object, maximum: int) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= maximum
 
 
 def _fault(detail: str) -> InvalidRequest:

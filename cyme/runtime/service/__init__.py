@@ -9,8 +9,8 @@ Laws:
   one place that decides between doing and forwarding.
 """
 
-from cyme.runtime.service.ground import Controlling, Supervision, Written
+from cyme.runtime.service.ground import MUST_BE_NEW, Controlling, Supervision, Written
 from cyme.runtime.service.queues import KEEP, Keep
 from cyme.runtime.service.service import Service
 
-__all__ = ["KEEP", "Controlling", "Keep", "Service", "Supervision", "Written"]
+__all__ = ["KEEP", "MUST_BE_NEW", "Controlling", "Keep", "Service", "Supervision", "Written"]

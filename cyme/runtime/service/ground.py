@@ -21,6 +21,9 @@ from cyme.runtime.replica import Replica
 APPS_MAX = 10_000
 QUEUES_PER_APP_MAX = 10_000
 
+#: The ``if_match`` of what must not exist yet; records count their versions from 1.
+MUST_BE_NEW = 0
+
 #: So many names are told in a message that refuses because of them.
 NAMES_TOLD_MAX = 10
 
@@ -221,13 +224,15 @@ def check_match(kind: str, record: App | Queue | Instance | None, if_match: int 
     Raises:
         PreconditionFailed: It is not, or there is no record.
     """
-    if if_match is None:
+    if if_match is None or (if_match == MUST_BE_NEW and record is None):
         return
     if record is None:
         raise PreconditionFailed(
             f"The {kind} does not exist (any more), and you have read version {if_match}. "
             "Leave If-Match out to create it."
         )
+    if if_match == MUST_BE_NEW:
+        raise PreconditionFailed(f"The {kind} {record.name!r} exists already; it was to be new.")
     if record.version != if_match:
         raise PreconditionFailed(
             f"The {kind} {record.name!r} is at version {record.version} now, not at {if_match}. "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cyme.core.access import Caller, Role, require
 from cyme.core.launch import result_backend_of
-from cyme.core.model import App, Broker
+from cyme.core.model import App, Broker, Queue
 from cyme.core.tasks import Outcome, SendOptions, WebhookRequest
 from cyme.errors import Conflict, InvalidRequest
 from cyme.runtime.service.consumers import Consumers
@@ -47,18 +47,12 @@ class Tasks(Consumers):
             BrokerRefused: The broker refuses the queue's declaration.
         """
         require(caller, Role.OPERATOR, "queue URLs")
+        declaration = self.destination(app, queue)
         record = self.app(app)
-        declaration, instance = self._direct_or_declared(app, queue)
-        broker = self._broker_of(record)
-        if instance is not None and self.effective(instance).broker != broker:
-            raise Conflict(
-                f"The instance {instance.name!r} uses another broker than its app {app!r}, so "
-                "what is sent to the app does not reach it. Use a queue of the app."
-            )
         task_id = self._tasks.new_id()
         self._tasks.send(
             task_id,
-            broker=broker,
+            broker=self._broker_of(record),
             result_backend=self._results_of(record),
             queue=declaration,
             request=request,
@@ -66,6 +60,22 @@ class Tasks(Consumers):
             timeout_s=timeout_s,
         )
         return task_id
+
+    def destination(self, app: str, queue: str) -> Queue:
+        """Return where a URL goes that is queued to a queue of an app, or to ``dq.<instance>``.
+
+        Raises:
+            NotFound: There is no such app or queue.
+            Conflict: The instance uses another broker than its app.
+        """
+        record = self.app(app)
+        declaration, instance = self._direct_or_declared(app, queue)
+        if instance is not None and self.effective(instance).broker != self._broker_of(record):
+            raise Conflict(
+                f"The instance {instance.name!r} uses another broker than its app {app!r}, so "
+                "what is sent to the app does not reach it. Use a queue of the app."
+            )
+        return declaration
 
     def outcome(self, app: str, task_id: str, *, timeout_s: float) -> Outcome:
         """Return what is known of a task now; one that nobody knows is pending.
