@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from cyme.core.access import CODE_CHOOSING, Role
 from cyme.core.model import Broker, WorkerSpec
@@ -29,8 +29,8 @@ QUEUES_PER_INSTANCE_MAX = 256
 #: Fields of a ``WorkerSpec``: what an app and an instance have in common.
 SPEC_PARAMETERS = frozenset(field.name for field in fields(WorkerSpec))
 
-#: Kinds of broker that Kombu knows and several processes can share.
-BROKER_SCHEMES = frozenset(
+#: Kinds of broker that are reached over the network, and hold nothing but messages.
+SAFE_BROKER_SCHEMES = frozenset(
     {
         "amqp",
         "amqps",
@@ -39,25 +39,26 @@ BROKER_SCHEMES = frozenset(
         "confluentkafka",
         "consul",
         "etcd",
-        "filesystem",
         "gcpubsub",
         "kafka",
         "librabbitmq",
         "mongodb",
-        "pgmq",
         "pyamqp",
-        "pyro",
         "qpid",
         "redis",
         "rediss",
         "sentinel",
         "slmq",
-        "sqla",
-        "sqlalchemy",
         "sqs",
         "zookeeper",
     }
 )
+
+#: Kinds of broker that are files or SQL databases, or unpickle what they find.
+OTHER_BROKER_SCHEMES = frozenset({"filesystem", "pgmq", "pyro", "sqla", "sqlalchemy"})
+
+#: Kinds of broker that Kombu knows and several processes can share.
+BROKER_SCHEMES = SAFE_BROKER_SCHEMES | OTHER_BROKER_SCHEMES
 
 #: Result backends that only hold what they are given.
 SAFE_BACKEND_SCHEMES = frozenset({"redis", "rediss", "rpc", "sentinel"})
@@ -81,6 +82,21 @@ OTHER_BACKEND_SCHEMES = frozenset(
         "gs",
         "mongodb",
         "s3",
+    }
+)
+
+#: Options in the query of a broker's or backend's URL that name neither code nor files. Celery
+#: hands all of them on to the client's classes; ``credential_provider``, for one, is imported.
+SAFE_URL_OPTIONS = frozenset(
+    {
+        "db",
+        "health_check_interval",
+        "heartbeat",
+        "retry_on_timeout",
+        "socket_keepalive",
+        "ssl",
+        "ssl_cert_reqs",
+        "ssl_check_hostname",
     }
 )
 
@@ -160,12 +176,32 @@ def role_needed(changes: Mapping[str, object]) -> tuple[Role, str]:
         text = changes.get(name)
         if isinstance(text, str):
             reasons += [f"{item} in {name}" for item in read(text).admin_only]
-    backend = changes.get("result_backend")
-    if isinstance(backend, str) and _scheme(backend) not in SAFE_BACKEND_SCHEMES:
-        reasons.append(f"a result_backend of the kind {_scheme(backend)}")
+    broker, backend = changes.get("broker"), changes.get("result_backend")
+    if isinstance(broker, Broker):
+        reasons += _unsafe_in_url("broker", broker.url, SAFE_BROKER_SCHEMES)
+    if isinstance(backend, str):
+        reasons += _unsafe_in_url("result_backend", backend, SAFE_BACKEND_SCHEMES)
     if not reasons:
         return Role.OPERATOR, ""
-    return Role.ADMIN, f"set {', '.join(reasons)}, which chooses what code runs,"
+    told = ", ".join(reasons)
+    return Role.ADMIN, f"set {told}, which chooses what code runs or what files are used,"
+
+
+def _unsafe_in_url(parameter: str, url: str, safe: frozenset[str]) -> list[str]:
+    """Return what only an administrator may say in the URL of a broker or a result backend."""
+    kind = url.partition("://")[0].lower()
+    parts = urlsplit(url)
+    reasons = []
+    if kind not in safe:
+        # What stands behind a '+' is safe nowhere: redis+socket is a file of this machine.
+        reasons.append(f"a {parameter} of the kind {kind}")
+    if "%" in parts.netloc.rpartition("@")[2]:
+        # Kombu decodes the host, and where that makes a URL again, it follows it.
+        reasons.append(f"a {parameter} whose host is percent-encoded")
+    given = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    unsafe = sorted(given - SAFE_URL_OPTIONS)
+    reasons += [f"{name!r} in the URL of {parameter}" for name in unsafe]
+    return reasons
 
 
 # --- one parameter each --------------------------------------------------------------------------

@@ -233,7 +233,8 @@ def _fits(option: Option, value: str) -> bool:
         case Kind.NUMBER:
             return is_number(value)
         case Kind.CHOICE:
-            return value in option.choices or value.upper() in option.choices
+            # Some letters outside ASCII become letters of ASCII when they are written large.
+            return value.isascii() and (value in option.choices or value.upper() in option.choices)
         case _:
             return True
 

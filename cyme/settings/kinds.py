@@ -133,7 +133,8 @@ def parse_name(text: str) -> str:
 def parse_level(text: str) -> str:
     """Read a log level, in either case."""
     level = text.upper()
-    if level not in _LEVELS:
+    # Some letters outside ASCII become letters of ASCII when they are written large.
+    if not text.isascii() or level not in _LEVELS:
         raise ValueError(f"{text!r} is not a log level; use one of {', '.join(_LEVELS).lower()}")
     return level
 

@@ -180,10 +180,12 @@ def test_an_operator_chooses_everything_but_code() -> None:
         "arguments": "-B",
         "extra_config": "task_acks_late=1",
         "result_backend": "redis://h",
-        "broker": Broker("amqp://h"),
+        "broker": Broker("amqp://u:p%40ss@h?heartbeat=10&ssl_cert_reqs=required"),
     }
     assert role_needed(changes) == (Role.OPERATOR, "")
     assert role_needed({"arguments": None, "result_backend": None})[0] is Role.OPERATOR
+    for url in ("SQS://k%2F:secret@", "sentinel://h:26379/0", "rediss://[::1]/3"):
+        assert role_needed({"broker": Broker(url)})[0] is Role.OPERATOR, url
 
 
 @pytest.mark.parametrize(
@@ -194,9 +196,36 @@ def test_an_operator_chooses_everything_but_code() -> None:
         ({"arguments": "--include a"}, "--include in arguments"),
         ({"extra_config": "worker_consumer=a:B"}, "worker_consumer in extra_config"),
         ({"result_backend": "db+sqlite:////tmp/x"}, "a result_backend of the kind db"),
+        ({"result_backend": "redis+socket:///tmp/x"}, "a result_backend of the kind redis+socket"),
+        ({"result_backend": "redis://h?credential_provider=a.b"}, "'credential_provider' in the"),
+        ({"result_backend": "redis://h?x&connection_class=a.b"}, "'connection_class' in the URL"),
     ],
 )
 def test_only_an_administrator_chooses_code(changes: dict[str, object], told: str) -> None:
+    role, deed = role_needed(changes)
+    assert role is Role.ADMIN
+    assert told in deed
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sqla+sqlite:////tmp/x.pth", "a broker of the kind sqla+sqlite"),
+        ("sqlalchemy+mysql://h/?local_infile=1", "a broker of the kind sqlalchemy+mysql"),
+        ("filesystem://", "a broker of the kind filesystem"),
+        ("pyro://h", "a broker of the kind pyro"),
+        ("pgmq://h", "a broker of the kind pgmq"),
+        ("redis+socket:///tmp/x", "a broker of the kind redis+socket"),
+        ("redis://socket%3A%2F%2F%2Ftmp%2Fx%3Fcredential_provider%3Da.b", "percent-encoded"),
+        ("redis://h?credential_provider=a.b", "'credential_provider' in the URL of broker"),
+        ("rediss://h?ssl_ca_certs=/dev/zero", "'ssl_ca_certs' in the URL"),
+        ("redis://h?%63redential_provider=a.b", "'credential_provider' in the URL"),
+        ("amqp://h?transport=a.b", "'transport' in the URL"),
+    ],
+)
+def test_only_an_administrator_names_files_and_classes_in_a_broker(url: str, told: str) -> None:
+    changes = {"broker": Broker(url)}
+    check_changes(changes)
     role, deed = role_needed(changes)
     assert role is Role.ADMIN
     assert told in deed

@@ -70,6 +70,7 @@ def test_reads_options_as_celery_does(
         ("--max-tasks-per-child -B", "not '-B'"),
         ("--include -B", "not '-B'"),
         ("-O best", "one of default, fair"),
+        ("--loglevel=\u0131nfo", "one of DEBUG, INFO"),
         ("--beat=yes", "takes no value"),
         ("--time-limit=1.x", "a number"),
         ("worker", "is not an option of celery worker"),

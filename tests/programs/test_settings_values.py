@@ -103,8 +103,9 @@ def test_a_switch_takes_nothing_else() -> None:
 
 def test_a_level_is_known_in_either_case() -> None:
     assert parse_level("Debug") == "DEBUG"
-    with pytest.raises(ValueError, match="debug, info, warning"):
-        parse_level("loud")
+    for text in ("loud", "\u0131nfo"):
+        with pytest.raises(ValueError, match="debug, info, warning"):
+            parse_level(text)
 
 
 @pytest.mark.parametrize("text", ["localhost", "host:5672", "amqp:/x", "amqp://h:port/", "a b://h"])
