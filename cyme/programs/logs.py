@@ -44,14 +44,24 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as text, without anything that looks like a secret."""
-        record.message = record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
+        record.message = record.getMessage()
         record.asctime = self.formatTime(record, self.datefmt)
         lines = [self.formatMessage(record)]
         if record.exc_info:
             lines += self.formatException(record.exc_info).splitlines()
         if record.stack_info:
             lines += self.formatStack(record.stack_info).splitlines()
-        return without_secrets("\n    ".join(lines))
+        return without_secrets("\n    ".join(map(_printable, lines)))
+
+
+def _printable(text: str) -> str:
+    """Return ``text`` with escapes for what would end a line or order a terminal about."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() or character == "\t" else repr(character)[1:-1]
+        for character in text
+    )
 
 
 def without_secrets(text: str) -> str:

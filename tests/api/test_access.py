@@ -115,6 +115,10 @@ def test_serves_its_own_names(allowed: list[str], host: str) -> None:
         ([], ""),
         ([], "127.0.0.1.evil.example:8001"),
         (["0.0.0.0"], "evil.example"),
+        ([], "localhost:80@evil.example"),
+        ([], "localhost:evil"),
+        ([], "[::1]evil"),
+        ([], "user@localhost"),
     ],
 )
 def test_serves_no_other_name(allowed: list[str], host: str) -> None:
@@ -133,6 +137,9 @@ def test_serves_no_other_name(allowed: list[str], host: str) -> None:
         ({"HTTP_ORIGIN": "http://localhost"}, Forbidden),
         ({"HTTP_SEC_FETCH_SITE": "cross-site"}, Forbidden),
         ({"HTTP_SEC_FETCH_SITE": "Same-Site"}, Forbidden),
+        ({"HTTP_SEC_FETCH_SITE": "none, cross-site"}, Forbidden),
+        ({"HTTP_REFERER": "http://evil.example/localhost:8000"}, Forbidden),
+        ({"HTTP_REFERER": "http://localhost:8000/"}, None),
         ({"HTTP_ORIGIN": "http://localhost:8000"}, None),
         ({"HTTP_SEC_FETCH_SITE": "same-origin"}, None),
         ({"HTTP_SEC_FETCH_SITE": "none"}, None),
@@ -146,6 +153,12 @@ def test_another_site_can_do_nothing(headers: dict[str, str], error: type[CymeEr
     else:
         with pytest.raises(error):
             guard.check(env)
+
+
+def test_an_origin_without_a_host_is_foreign() -> None:
+    with pytest.raises(Forbidden):
+        BrowserGuard([]).check({"HTTP_ORIGIN": "null"})
+    BrowserGuard([]).check({})
 
 
 @pytest.mark.parametrize(

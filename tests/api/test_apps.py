@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from falcon import testing
 
+from cyme.api import apps, conditions, instances, queues
 from cyme.api.representations import Representations
 from cyme.core.access import Caller, Role
 from cyme.core.model import EPOCH_STAMP, MASK, App, AppName, Broker, WorkerSpec
@@ -126,6 +129,26 @@ def test_if_match_of_what_does_not_exist_fails(client: testing.TestClient) -> No
     assert client.simulate_put("/foo/", headers={"If-None-Match": "*"}).status_code == 201
 
 
+@pytest.mark.parametrize("path", ["/foo/", "/foo/instances/i/", "/foo/queues/q/"])
+def test_of_two_who_create_at_a_time_one_succeeds(
+    branch: FakeBranch, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    client = branch.client
+    if path != "/foo/":
+        client.simulate_put("/foo/")
+    expected_version = conditions.expected_version
+
+    def overtaken(req: Any, find: Any) -> int | None:
+        version = expected_version(req, find)
+        if req.env.get("HTTP_IF_NONE_MATCH"):
+            assert client.simulate_put(path).status_code == 201
+        return version
+
+    for module in (apps, instances, queues):
+        monkeypatch.setattr(module, "expected_version", overtaken)
+    assert client.simulate_put(path, headers={"If-None-Match": "*"}).status_code == 412
+
+
 # --- asynchronous writes -------------------------------------------------------------------------
 
 
@@ -148,6 +171,15 @@ def test_says_at_once_what_is_wrong_with_an_asynchronous_write(
 ) -> None:
     assert client.simulate_put("/!/-foo/").status_code == 400
     assert client.simulate_put("/!/foo/?arguments=--nonsense").status_code == 400
+    for path in (
+        "/!/-foo/",
+        "/foo/instances/!/-i/",
+        "/foo/queues/!/%0a/",
+        "/foo/instances/i/queues/!/-q/",
+        "/foo/instances/-i/queues/!/q/",
+    ):
+        assert client.simulate_delete(path).status_code == 400
+    assert client.simulate_put("/foo/instances/i/queues/!/-q/").status_code == 400
 
 
 def test_get_with_the_asynchronous_form_is_not_implemented(client: testing.TestClient) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 
+import gevent
 import pytest
 
-from cyme.api.connection import Body, Connection, Patience
+from cyme.api.connection import CHUNK_BYTES_LEAST, CHUNKS_MAX, Body, Connection, Patience
 from cyme.api.problems import Refusal
 
 
@@ -48,6 +50,42 @@ def test_a_client_that_goes_away_within_its_body_is_refused(
     assert not body.can_be_swallowed
 
 
+def test_a_body_may_have_a_chunk_more_for_every_so_many_bytes(
+    pair: tuple[socket.socket, Connection],
+) -> None:
+    client, connection = pair
+    size, count = CHUNK_BYTES_LEAST, CHUNKS_MAX + 100
+    chunks = (f"{size:x}\r\n".encode() + b"a" * size + b"\r\n") * count
+    sender = threading.Thread(target=client.sendall, args=(chunks + b"0\r\n\r\n",))
+    sender.start()
+    assert len(Body(connection, None, expects_continue=False).read()) == size * count
+    sender.join(5.0)
+
+
+def test_the_others_have_their_turn_between_chunks(
+    pair: tuple[socket.socket, Connection],
+) -> None:
+    client, connection = pair
+    client.sendall(b"1\r\na\r\n" * 1_000 + b"0\r\n\r\n")
+    turns: list[int] = []
+    body = Body(connection, None, expects_continue=False)
+    waiting = gevent.spawn(turns.append, 1)
+    assert len(body.read()) == 1_000
+    assert turns == [1]
+    waiting.join(5.0)
+
+
+def test_a_client_that_does_not_wait_gives_way(pair: tuple[socket.socket, Connection]) -> None:
+    client, connection = pair
+    client.sendall(b"GET / HTTP/1.1\r\n\r\nGET")
+    turns: list[int] = []
+    assert connection.read_head() is not None
+    waiting = gevent.spawn(turns.append, 1)
+    connection.give_way()
+    assert turns == [1]
+    waiting.join(5.0)
+
+
 def test_what_is_left_of_a_body_is_swallowed_if_it_is_short(
     pair: tuple[socket.socket, Connection],
 ) -> None:
@@ -62,3 +100,32 @@ def test_what_is_left_of_a_body_is_swallowed_if_it_is_short(
     late = Body(connection, 6, expects_continue=False)
     late._discard()
     assert not late.is_finished
+
+
+class Fountain:
+    """A socket whose client never stops sending."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def recv(self, size: int, /) -> bytes:
+        self.taken += size
+        return b"x" * size
+
+    def sendall(self, data: bytes | bytearray, /) -> None:
+        raise AssertionError("nothing is sent here")
+
+    def settimeout(self, seconds: float | None, /) -> None:
+        pass
+
+    def shutdown(self, how: int, /) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_nobody_has_endless_sending_swallowed() -> None:
+    fountain = Fountain()
+    Connection(fountain, Patience(linger_s=60.0)).linger()
+    assert 8 * 1024 * 1024 < fountain.taken < 32 * 1024 * 1024

@@ -227,6 +227,38 @@ def test_shows_the_workers_statistics_once_it_runs(branch: FakeBranch) -> None:
     assert reply.status_code == 504, "no fake worker answers"
 
 
+@pytest.mark.parametrize(
+    ("caller", "hidden"),
+    [
+        (VIEWER, {"userid", "transport_options", "alternates", "uri_prefix", "login_method"}),
+        (OPERATOR, {"alternates", "uri_prefix", "login_method"}),
+    ],
+)
+def test_shows_no_viewer_the_secrets_of_a_workers_broker(
+    branch: FakeBranch,
+    monkeypatch: pytest.MonkeyPatch,
+    caller: dict[str, str],
+    hidden: set[str],
+) -> None:
+    broker = {
+        "hostname": "h",
+        "port": 1,
+        "transport": "sqs",
+        "virtual_host": "/",
+        "userid": "s3cret",
+        "transport_options": {"secret_access_key": "s3cret"},
+        "alternates": ["amqp://u:s3cret@h"],
+        "uri_prefix": None,
+        "login_method": "PLAIN",
+    }
+    monkeypatch.setattr(
+        branch.service, "stats", lambda *_, **__: {"pid": 1, "broker": broker}, raising=False
+    )
+    reply = branch.closed.simulate_get("/foo/instances/i1/stats/", headers=caller).json
+    assert reply["pid"] == 1
+    assert reply["broker"] == {key: broker[key] for key in broker.keys() - hidden}
+
+
 def test_restarts_on_request(branch: FakeBranch) -> None:
     branch.client.simulate_put("/foo/instances/i1/")
     assert branch.client.simulate_post("/foo/instances/i1/restart/").json == {"ok": "ok"}

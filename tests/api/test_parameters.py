@@ -217,3 +217,18 @@ def test_takes_a_queues_options_as_an_object_or_its_text() -> None:
     assert parameters.accept([("options", '{"durable": false}')]) == expected
     assert parameters.accept([("options", {"durable": False})]) == expected
     assert parameters.accept([("options", None)]) == {"options": None}
+
+
+@pytest.mark.parametrize("levels", [40, 500, 950])
+def test_refuses_what_is_nested_too_deep(branch: FakeBranch, levels: int) -> None:
+    branch.client.simulate_put("/foo/")
+    body = '{"options": {"binding_arguments": {"x": ' + "[" * levels + "]" * levels + "}}}"
+    reply = branch.client.simulate_put("/foo/queues/q/", body=body, headers=JSON)
+    assert reply.status_code == 400
+    assert "nested" in reply.json["detail"]
+
+
+def test_repeats_a_long_unknown_name_in_part() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        Parameters(QueueParameters).accept([("n" * 1_000_000, "1")])
+    assert len(caught.value.detail) < 500

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import select
 import socket
 import ssl
@@ -32,6 +33,18 @@ def echo(env: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
     answer = f"{env['REQUEST_METHOD']} {env['RAW_URI']} ".encode("latin-1") + body
     start("200 OK", [("Content-Length", str(len(answer)))])
     return [answer]
+
+
+def open_files() -> int:
+    """Return how many files this process has open, the clients' ends of connections too."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def at_work(server: HttpServer) -> RawClient:
+    """Return a client whose request is under way."""
+    client = RawClient(server.address)
+    client.send(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+    return client
 
 
 @contextmanager
@@ -258,18 +271,80 @@ def test_a_client_that_takes_no_reply_is_given_up() -> None:
 )
 def test_takes_a_limited_number_of_connections(limits: ConnectionLimits) -> None:
     with serving(limits=limits) as server:
-        clients = [RawClient(server.address) for _ in range(2)]
-        for client in clients:
-            assert client.request("GET / HTTP/1.1").status == 200
+        busy = [at_work(server) for _ in range(2)]
+        assert eventually(lambda: server.connections == 2)
         with RawClient(server.address) as third:
             reply = third.reply()
             assert (reply.status, reply.json["title"]) == (503, "There is too much to do")
             assert "retry-after" in reply.headers
-        clients[0].socket.close()
+        busy[0].socket.close()
         assert eventually(lambda: server.connections == 1)
         with RawClient(server.address) as fourth:
             assert fourth.request("GET / HTTP/1.1").status == 200
-        clients[1].socket.close()
+        busy[1].socket.close()
+
+
+@pytest.mark.parametrize(
+    "limits", [ConnectionLimits(total_max=2), ConnectionLimits(per_address_max=2)]
+)
+def test_at_the_limit_the_longest_idle_connection_gives_way(limits: ConnectionLimits) -> None:
+    with serving(limits=limits) as server:
+        clients = [RawClient(server.address) for _ in range(2)]
+        for client in (*clients, clients[0]):
+            assert client.request("GET / HTTP/1.1").status == 200
+        with RawClient(server.address) as third:
+            assert third.request("GET / HTTP/1.1").status == 200
+            assert clients[1].is_closed(2.0)
+            assert clients[0].request("GET / HTTP/1.1").status == 200
+            assert server.connections == 2
+        clients[0].socket.close()
+
+
+def test_few_of_those_who_are_turned_away_are_waited_for() -> None:
+    limits, patience = ConnectionLimits(total_max=1), Patience(linger_s=60.0)
+    with serving(limits=limits, patience=patience) as server, at_work(server):
+        assert eventually(lambda: server.connections == 1)
+        before = open_files()
+        waiting = [socket.create_connection(server.address) for _ in range(100)]
+        assert eventually(lambda: open_files() - before < 100 + 50)
+        for client in waiting:
+            client.close()
+
+
+def test_takes_no_more_connections_than_half_of_the_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (4, 4))
+    with serving() as server, at_work(server), at_work(server):
+        assert eventually(lambda: server.connections == 2)
+        with RawClient(server.address) as third:
+            assert third.reply().status == 503
+
+
+@pytest.mark.parametrize("path", ["/ping", "/healthz", "/readyz"])
+def test_a_body_of_nobody_in_particular_is_not_read(server: HttpServer, path: str) -> None:
+    with RawClient(server.address) as client:
+        reply = client.request(f"GET {path} HTTP/1.1", "Transfer-Encoding: chunked")
+        assert (reply.status, reply.headers["connection"]) == (200, "close")
+
+
+def test_a_body_of_very_small_chunks_is_refused(branch: FakeBranch) -> None:
+    with serving(branch.app) as server, RawClient(server.address) as client:
+        client.send(b"PUT /foo/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send(b"1\r\n \r\n" * 10_000)
+        reply = client.reply()
+        assert (reply.status, "small chunks" in reply.json["detail"]) == (413, True)
+        assert client.is_closed()
+
+
+def test_a_url_to_a_queue_that_is_none_is_refused_unread(server: HttpServer) -> None:
+    with RawClient(server.address) as client:
+        reply = client.request(
+            "POST /foo/queue/q/http://m/ HTTP/1.1",
+            "Content-Length: 8000000",
+            "Expect: 100-continue",
+        )
+        assert (reply.status, reply.headers["connection"]) == (404, "close")
 
 
 def test_replies_wait_for_no_acknowledgement() -> None:
@@ -364,8 +439,13 @@ def test_the_access_log_tells_no_query_and_no_queued_url(
     ):
         client.request("PUT /bar/?hostname=h&password=s3cret HTTP/1.1")
         client.request("GET /foo/queue/q/http://u:s3cret@m/ HTTP/1.1")
+        client.request("GET /foo/queu%65/q/http:/u:s3cret@m/ HTTP/1.1")
+        client.request("GET /foo%2fqueue%2fq%2fhttp:%2f%2fu:s3cret@m/ HTTP/1.1")
+        client.request("GET /foo/queues/q/http:/u:s3cret@m/ HTTP/1.1")
+        client.request("GET /foo/%9b31m%0a\x9b/ HTTP/1.1")
     assert "PUT /bar/ 201" in caplog.text
-    assert "GET /foo/queue/q/..." in caplog.text
+    assert caplog.text.count("GET /foo/queue/q/...") == 3
+    assert "GET /foo/%9B31m%0A%9B/ 404" in caplog.text
     assert "s3cret" not in caplog.text
 
 

@@ -154,6 +154,9 @@ def test_options_ride_in_headers(branch: FakeBranch) -> None:
         {"X-Cyme-Priority": "10"},
         {"X-Cyme-Timeout": "0"},
         {"X-Cyme-Countdwon": "1"},
+        {"X-Cyme-Eta": "0001-01-01T00:00:00+23:59"},
+        {"X-Cyme-Eta": "9999-12-31T23:59:59Z"},
+        {"X-Cyme-Expires": "9999-12-31T23:59:59-23:59"},
     ],
 )
 def test_refuses_options_that_cannot_be_kept(branch: FakeBranch, headers: dict[str, str]) -> None:

@@ -52,6 +52,11 @@ def test_a_line_feed_in_a_value_makes_no_second_record() -> None:
     assert formatted("got %s", "a\r\nb").endswith("INFO cyme.x: got a\\r\\nb")
 
 
+def test_no_value_gives_orders_to_a_terminal() -> None:
+    written = formatted("got %s", "\x1b[31mä\x9b\x85\u2028\tb")
+    assert written.endswith("INFO cyme.x: got \\x1b[31mä\\x9b\\x85\\u2028\tb")
+
+
 def test_a_traceback_stands_indented_under_its_record() -> None:
     first, *others = formatted("failed", failing=True).splitlines()
     assert first.endswith("cyme.x: failed")
