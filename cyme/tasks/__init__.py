@@ -9,7 +9,8 @@ Laws of this package:
 * the address that was checked is the one that is connected to: a name is looked up once for each
   request, and a redirect is a new request;
 * every wait ends at one deadline, however slowly the target sends;
-* a user and a password in a URL reach the target only: no message and no result names them.
+* a user and a password in a URL reach the target only: no message and no result names them;
+* a query, which may hold a token, is in no message and in no log.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ __all__ = [
 
 RETRY_S_FIRST = 1.0
 RETRY_S_MAX = 60.0
+#: So much of a result is logged, and sent with events: its status, and not the URL behind it.
+LOGGED_CHARS = len("{'status_code': 200")
 #: Answers from here on are the target's own failures.
 SERVER_ERROR = 500
 
@@ -62,7 +65,11 @@ app.conf.update(
 
 
 @shared_task(  # type: ignore[untyped-decorator]
-    bind=True, base=WebhookTask, name="cyme.tasks.webhook", ignore_result=False
+    bind=True,
+    base=WebhookTask,
+    name="cyme.tasks.webhook",
+    ignore_result=False,
+    resultrepr_maxsize=LOGGED_CHARS,
 )
 def webhook(
     self: Any,
@@ -106,18 +113,18 @@ def webhook(
         response = follow(request, Reach.of_environment(), time.monotonic() + timeout_s)
         if int(str(response["status_code"])) < SERVER_ERROR or self.request.retries >= retries:
             return response
-        failure = WebhookFailed(f"{request.url.shown} answered {response['status_code']}")
+        failure = WebhookFailed(f"{request.url.told} answered {response['status_code']}")
     except WebhookFailed as exc:
         failure = exc
     except (binascii.Error, UnicodeError) as exc:
         raise WebhookInvalid(f"The request cannot be made: {exc}") from exc
-    # A URL may hold a password, so what is logged of the new message is said here.
+    # A URL may hold a password or a token, so what is logged of the new message is said here.
     raise self.retry(
         exc=failure,
         countdown=retry_delay_s(self.request.retries),
         max_retries=retries,
         argsrepr="()",
-        kwargsrepr=repr({"method": method, "url": request.url.shown}),
+        kwargsrepr=repr({"method": method, "url": request.url.told}),
     )
 
 

@@ -29,7 +29,7 @@ def connected(url: Url, reach: Reach, deadline: float) -> socket.socket:
     permitted = [(family, to) for family, to in found if reach.permits(str(to[0]), url.host)]
     if not permitted:
         raise WebhookForbidden(
-            f"{url.shown} leads to {', '.join(sorted({str(to[0]) for _, to in found}))}, where "
+            f"{url.told} leads to {', '.join(sorted({str(to[0]) for _, to in found}))}, where "
             "webhooks may not go. Allow it with --webhook-allow of cyme-branch, if it should be "
             "reached."
         )

@@ -87,29 +87,29 @@ def follow(request: Request, reach: Reach, deadline: float) -> dict[str, object]
         request = replace(request, url=request.url.joined(location))
         if response["status_code"] in REDIRECTS_WITHOUT_BODY:
             request = replace(request, body=b"", content_type=None)
-    raise WebhookFailed(f"More than {REDIRECTS_MAX} redirects, the last to {request.url.shown}.")
+    raise WebhookFailed(f"More than {REDIRECTS_MAX} redirects, the last to {request.url.told}.")
 
 
 def _ask(request: Request, reach: Reach, deadline: float) -> tuple[dict[str, object], str | None]:
     """Make one request; return the response, and where it redirects to."""
-    shown = request.url.shown
+    told = request.url.told
     try:
         with closing(connected(request.url, reach, deadline)) as sock:
             wire = Wire(sock, deadline)
             response = _send(request, wire)
             content = content_of(response, request.method)
     except TimeoutError as exc:
-        raise WebhookFailed(f"{shown} did not answer in time.") from exc
+        raise WebhookFailed(f"{told} did not answer in time.") from exc
     except (OSError, http.client.HTTPException) as exc:
         reason = str(exc) or type(exc).__name__
-        raise WebhookFailed(f"{shown} cannot be requested: {reason}") from exc
+        raise WebhookFailed(f"{told} cannot be requested: {reason}") from exc
     except ValueError as exc:
-        raise WebhookInvalid(f"{shown} cannot be requested: {exc}") from exc
+        raise WebhookInvalid(f"{told} cannot be requested: {exc}") from exc
     location = None
     if request.method in REDIRECTED_METHODS and response.status in REDIRECTS:
         location = response.headers.get("Location") or None
-    told = {"status_code": response.status, "url": shown, "headers": headers_of(response)}
-    return {**told, **content}, location
+    head = {"status_code": response.status, "url": request.url.shown}
+    return {**head, "headers": headers_of(response), **content}, location
 
 
 def _send(request: Request, wire: Wire) -> http.client.HTTPResponse:

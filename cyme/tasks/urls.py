@@ -74,6 +74,11 @@ class Url:
         return f"{self.scheme}://{self.authority}{self.target}"
 
     @property
+    def told(self) -> str:
+        """The URL as errors and logs have it: without its query too, which may hold a token."""
+        return self.shown.partition("?")[0]
+
+    @property
     def origin(self) -> tuple[str, str, int]:
         """What a login may be sent to again."""
         return self.scheme, self.host.lower(), self.port

@@ -42,6 +42,7 @@ def test_user_and_password_are_not_shown() -> None:
     url = Url.read("http://me:pass%40word@example.com:81/a?b=c@d")
     assert url.login == "me:pass%40word"
     assert url.shown == "http://example.com:81/a?b=c@d"
+    assert url.told == "http://example.com:81/a"
     assert url.authority == "example.com:81"
 
 

@@ -514,14 +514,21 @@ def test_failures_survive_json_and_pickle() -> None:
         assert json.loads(json.dumps(failure.args)) == ["because"]
 
 
-def test_failures_name_no_password() -> None:
-    with pytest.raises(WebhookFailed) as caught:
-        webhook("http://me:hidden@127.0.0.1:1/")
-    assert "hidden" not in str(caught.value)
+def test_failures_name_neither_password_nor_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    with raw_target(answering(b"")) as silent, raw_target(answering(redirect("/?hidden"))) as loop:
+        for authority in ("127.0.0.1:1", silent.authority, loop.authority):
+            with pytest.raises(WebhookFailed) as caught:
+                webhook(f"http://me:hidden@{authority}/a?token=hidden")
+            assert f"http://{authority}/" in str(caught.value)
+            assert "hidden" not in str(caught.value)
+    monkeypatch.delenv("CYME_WEBHOOK_ALLOW")
+    with pytest.raises(WebhookForbidden) as forbidden:
+        webhook("http://me:hidden@127.0.0.1/a?token=hidden")
+    assert "hidden" not in str(forbidden.value)
 
 
-def test_a_retry_is_announced_without_the_password() -> None:
-    url = "http://me:hidden@127.0.0.1:1/"
+def test_a_retry_is_announced_without_password_and_query() -> None:
+    url = "http://me:hidden@127.0.0.1:1/?token=hidden"
     tasks.webhook.push_request(
         id="a", is_eager=True, called_directly=False, kwargs={"url": url}, delivery_info={}
     )

@@ -51,12 +51,19 @@ def test_every_pool_requests_urls_and_consumes_from_declared_queues(
     topic = queue(unique("topic"), exchange=unique("x"), exchange_type="topic", routing_key="a.#")
     with running(Worker(rabbitmq_url, tmp_path, [plain, topic], pool=pool)) as worker:
         for to in (plain, topic):
-            task_id = gateway.send(to, f"{target.url}/{pool}?a=%2F", "POST", body=b"\xff")
+            task_id = gateway.send(to, f"{target.url}/{pool}?token=hu%2Fsh", "POST", body=b"\xff")
             outcome = gateway.wait(task_id)
             assert outcome.state is TaskState.SUCCESS, worker.log.read_text()
-        slow = gateway.wait(gateway.send(plain, "http://127.0.0.1:1/", timeout_s=5.0))
-        assert slow.state is TaskState.FAILURE
-    assert {(seen.target, seen.body) for seen in target.seen} == {(f"/{pool}?a=%2F", b"\xff")}
+            assert "?token=hu%2Fsh" in repr(outcome.result)
+        refused = gateway.send(plain, "http://127.0.0.1:1/?token=hu%2Fsh", timeout_s=5.0, retries=1)
+        assert gateway.wait(refused).state is TaskState.FAILURE
+        assert "hu%2Fsh" not in repr(gateway.wait(refused))
+        log = worker.log.read_text()
+        assert "{'status_code': 200" in log
+        assert "hu%2Fsh" not in log
+    assert {(seen.target, seen.body) for seen in target.seen} == {
+        (f"/{pool}?token=hu%2Fsh", b"\xff")
+    }
 
 
 def test_the_users_application_stays_itself(

@@ -63,9 +63,9 @@ def message_of(
         eta=options.eta,
         expires=options.expires_s if options.expires_s is not None else options.expires_at,
         reply_to=reply_queue.name if reply_queue is not None else None,
-        # These show up in logs and events, where no password and no body belongs.
+        # These show up in logs and events, where no password, token or body belongs.
         argsrepr="()",
-        kwargsrepr=repr({"method": request.method, "url": masked(request.url)}),
+        kwargsrepr=repr({"method": request.method, "url": masked(request.url).partition("?")[0]}),
     )
     return Message(task=task, priority=options.priority, reply_queue=reply_queue)
 
