@@ -132,12 +132,12 @@ class PolledResults:
     def _look(self, wanted: list[str]) -> None:
         try:
             found = self._store.look(wanted)
+            outcomes = {task_id: outcome_of(payload) for task_id, payload in found.items()}
         except Exception as exc:
             # Stores raise what their clients raise; it ends here, and the next look is a new one.
             logger.debug("the results of %s failed", masked(self._store.url), exc_info=True)
             self._fail(wanted, unavailable(self._store.url, exc))
             return
-        outcomes = {task_id: outcome_of(payload) for task_id, payload in found.items()}
         for task_id in wanted:
             self._watches.tell(task_id, outcomes.get(task_id, PENDING))
         if any(outcome.state.is_final for outcome in outcomes.values()):

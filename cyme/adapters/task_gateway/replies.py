@@ -162,22 +162,27 @@ class ReplyResults:
 
     def _run(self) -> None:
         while True:
-            line = Line(self._broker, self._name, with_heartbeat=True)
-            in_peace = False
             try:
-                self._open(line)
-                self._consume(line)
-            except gevent.GreenletExit:
-                in_peace = True
-                raise
+                self._collect()
             except Exception as exc:  # noqa: BLE001 - the greenlet goes on; the broker has it all
                 self._note_failure(exc)
-            finally:
-                self._caught_up.clear()
-                self._batch = []
-                line.leave(in_peace=in_peace)
             gevent.sleep(self._pause_s * random.uniform(0.5, 1))  # noqa: S311 - spreads load
             self._pause_s = min(RECONNECT_S_MAX, self._pause_s * 2)
+
+    def _collect(self) -> None:
+        """Connect, and consume until that fails; raises whatever a transport raises."""
+        line = Line(self._broker, self._name, with_heartbeat=True)
+        in_peace = False
+        try:
+            self._open(line)
+            self._consume(line)
+        except gevent.GreenletExit:
+            in_peace = True
+            raise
+        finally:
+            self._caught_up.clear()
+            self._batch = []
+            line.leave(in_peace=in_peace)
 
     def _open(self, line: Line) -> None:
         with within(OPEN_TIMEOUT_S, self._broker):

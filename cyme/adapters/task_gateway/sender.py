@@ -13,6 +13,7 @@ Laws:
 from __future__ import annotations
 
 import logging
+import struct
 from typing import Any
 
 from amqp.exceptions import AMQPError, MessageNacked
@@ -39,6 +40,17 @@ IDLE_S = 60.0
 #: AMQP's replies to a declaration that will not be taken another time either: access refused, no
 #: such exchange, locked, other arguments, unknown exchange type, not allowed, not implemented.
 _REFUSALS = frozenset({403, 404, 405, 406, 503, 530, 540})
+
+#: What a declaration can fail with: the broker's refusal, and values that cannot be written.
+_DECLARATION_ERRORS = (
+    AMQPError,
+    ArithmeticError,
+    KombuError,
+    LookupError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 
 class Sender:
@@ -139,7 +151,7 @@ class Sender:
             return
         try:
             queue(self._producer.channel).declare()
-        except (AMQPError, KombuError, LookupError, TypeError, ValueError) as exc:
+        except _DECLARATION_ERRORS as exc:
             if isinstance(exc, AMQPError) and exc.code not in _REFUSALS:
                 raise
             raise BrokerRefused(

@@ -53,6 +53,13 @@ class TestOnRabbitMQ:
         with pytest.raises(BrokerRefused):
             gateway.send(queue(unique("odd"), exchange=unique("x"), exchange_type="x-odd"))
 
+    @pytest.mark.parametrize("options", [{"expires": 1e308}, {"queue_arguments": {"k" * 300: 1}}])
+    def test_what_cannot_be_written_for_the_broker_is_refused(
+        self, gateway: Gateway, options: dict[str, object]
+    ) -> None:
+        with pytest.raises(BrokerRefused, match="Change its"):
+            gateway.send(queue(unique("odd"), options=options))
+
     def test_a_queue_that_is_full_refuses(self, gateway: Gateway) -> None:
         arguments = {"x-max-length": 1, "x-overflow": "reject-publish"}
         full = queue(unique("full"), options={"queue_arguments": arguments})

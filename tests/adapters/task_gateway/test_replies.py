@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import kombu
 import pytest
 
+from cyme.adapters.task_gateway.lines import Line
 from cyme.adapters.task_gateway.replies import reply_queue_of
 from cyme.core.model import Queue
 from cyme.core.tasks import SendOptions, TaskState
@@ -92,6 +94,22 @@ def test_a_broker_that_hangs_while_results_are_awaited_is_left_at_the_missing_he
     eventually(lambda: proxy.connections > before, 15)
     proxy.thaw()
     assert gateway.wait(task_id).state is TaskState.SUCCESS
+
+
+def test_a_connection_that_cannot_even_be_made_is_tried_again(
+    make_gateway: MakeGateway, work: Queue, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [ImportError("no such transport"), OSError("too many open files")]
+
+    def line(*arguments: Any, **options: Any) -> Line:
+        if failures:
+            raise failures.pop(0)
+        return Line(*arguments, **options)
+
+    monkeypatch.setattr("cyme.adapters.task_gateway.replies.Line", line)
+    gateway = make_gateway()
+    assert gateway.wait(gateway.send(work, target.url)).state is TaskState.SUCCESS
+    assert failures == []
 
 
 def test_what_is_no_reply_to_us_is_dropped_and_stops_nothing(

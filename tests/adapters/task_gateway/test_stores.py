@@ -6,6 +6,7 @@ import pickle
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import celery
 import gevent
@@ -165,6 +166,16 @@ def test_who_waits_is_served_while_others_keep_coming() -> None:
     while time.monotonic() < until:
         results.outcome("new", timeout_s=5)
     assert waiter.ready()
+    results.stop()
+
+
+def test_who_waits_is_served_though_a_store_returns_nonsense() -> None:
+    store = CountingStore()
+    store.found = {"odd": cast(bytes, 7), "a": b'{"status": "SUCCESS"}'}
+    results = PolledResults(store, SystemClock())
+    with pytest.raises(BrokerUnavailable):
+        results.outcome("odd", timeout_s=5)
+    assert results.outcome("a", timeout_s=5).state is TaskState.SUCCESS
     results.stop()
 
 
