@@ -37,6 +37,9 @@ _KILL_S = 1.0
 #: So many refusals wait at a time for their clients to read them; further ones are not told why.
 _TURNED_AWAY_MAX = 32
 
+#: So many connections are accepted beyond the limit, until it is decided about them.
+_UNDECIDED_MAX = 32
+
 #: A WSGI application, as PEP 3333 describes it.
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -224,10 +227,12 @@ class _Listener(WSGIServer):  # type: ignore[misc] # gevent is untyped
         limits: ConnectionLimits,
     ) -> None:
         host, port = listening.getsockname()[:2]
+        self._total_max = min(limits.total_max, _files_max() // 2)
         super().__init__(
             listening,
             app,
-            spawn=Pool(),
+            # While it is full, connections wait in the kernel, where they cost no file.
+            spawn=Pool(self._total_max + _TURNED_AWAY_MAX + _UNDECIDED_MAX),
             log=None,
             error_log=None,
             environ={
@@ -241,7 +246,6 @@ class _Listener(WSGIServer):  # type: ignore[misc] # gevent is untyped
         self.is_stopping = False
         self._tls = tls
         self._limits = limits
-        self._total_max = min(limits.total_max, _files_max() // 2)
         self._turning_away = 0
         self._open_from: Counter[str] = Counter()
         self._exchanges: dict[Exchange, gevent.Greenlet] = {}

@@ -311,6 +311,18 @@ def test_few_of_those_who_are_turned_away_are_waited_for() -> None:
             client.close()
 
 
+def test_a_flood_of_connections_is_left_to_wait_in_the_kernel() -> None:
+    limits = ConnectionLimits(total_max=4, per_address_max=4)
+    with serving(limits=limits) as server:
+        before = open_files()
+        flood = [socket.create_connection(server.address) for _ in range(300)]
+        assert open_files() - before < 300 + 100
+        with RawClient(server.address) as client:
+            assert client.request("GET /x HTTP/1.1").body == b"GET /x "
+        for each in flood:
+            each.close()
+
+
 def test_takes_no_more_connections_than_half_of_the_files(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
