@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from cyme.api.connection import Patience
-from cyme.api.server import ConnectionLimits, HttpServer, listen
+from cyme.api.server import ConnectionLimits, HttpServer, _Listener, listen
 from cyme.errors import AddressUnavailable, SettingsError
 from tests.api.branch import FakeBranch
 from tests.api.wire import RawClient
@@ -311,14 +311,23 @@ def test_few_of_those_who_are_turned_away_are_waited_for() -> None:
             client.close()
 
 
-def test_a_flood_of_connections_is_left_to_wait_in_the_kernel() -> None:
-    limits = ConnectionLimits(total_max=4, per_address_max=4)
-    with serving(limits=limits) as server:
-        before = open_files()
-        flood = [socket.create_connection(server.address) for _ in range(300)]
-        assert open_files() - before < 300 + 100
-        with RawClient(server.address) as client:
-            assert client.request("GET /x HTTP/1.1").body == b"GET /x "
+def test_a_flood_of_connections_is_left_to_wait_in_the_kernel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    undecided, go_on = [], threading.Event()
+
+    def handle(self: object, sock: object, address: object) -> None:
+        undecided.append(sock)
+        go_on.wait(10)
+
+    monkeypatch.setattr(_Listener, "handle", handle)
+    with serving(limits=ConnectionLimits(total_max=4)) as server:
+        flood = [socket.create_connection(server.address) for _ in range(200)]
+        assert server._listener is not None
+        assert eventually(server._listener.pool.full)
+        assert len(undecided) < 100
+        go_on.set()
+        assert eventually(lambda: len(undecided) == 200)
         for each in flood:
             each.close()
 
