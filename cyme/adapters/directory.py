@@ -55,7 +55,9 @@ class BranchDirectory:
         """
         try:
             self.path = self.path.resolve()
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # By itself mkdir would leave the modes of parents to the umask.
+            for directory in (*reversed(self.path.parents), self.path):
+                directory.mkdir(mode=0o700, exist_ok=True)
             self._make_private()
             self._lock = self._take_lock()
         except (OSError, RuntimeError) as exc:

@@ -48,9 +48,17 @@ def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_makes_a_private_directory_and_its_parents(opened: BranchDirectory, place: Path) -> None:
-    assert opened.path == place
-    assert _mode(place) == 0o700
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_makes_a_private_directory_and_its_parents(umask: int, place: Path) -> None:
+    before = os.umask(umask)
+    try:
+        made = BranchDirectory(place)
+        made.open()
+        made.close()
+    finally:
+        os.umask(before)
+    assert made.path == place
+    assert (_mode(place), _mode(place.parent)) == (0o700, 0o700)
     assert {_mode(file) for file in place.iterdir()} == {0o600}
 
 

@@ -187,6 +187,7 @@ class EmbeddedBroker:
                     stdout=log,
                     stderr=log,
                     pass_fds=(life,),
+                    umask=0o077,
                     start_new_session=True,
                 )
         except OSError as exc:

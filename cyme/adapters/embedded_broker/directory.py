@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,10 @@ POLL_S = 0.01
 LOG_BYTES_MAX = 1 << 20
 TAIL_BYTES_MAX = 4096
 TAIL_LINES_MAX = 10
+
+# All who may send tasks know the password. What would put the server on the network, make it
+# connect elsewhere, load code, crash it or shut the others out is for nobody.
+_FORBIDDEN = ("ACL", "CONFIG", "DEBUG", "MIGRATE", "MODULE", "REPLICAOF", "SLAVEOF")
 
 # Two databases: messages and results.
 _SETTINGS = """\
@@ -59,9 +64,8 @@ class BrokerDirectory:
         Raises:
             EmbeddedBrokerFailed: Somebody else holds it until the deadline.
         """
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path.chmod(0o700)
-        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        self._make_private()
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             _take(descriptor, deadline)
             yield
@@ -75,7 +79,7 @@ class BrokerDirectory:
         Raises:
             EmbeddedBrokerFailed: A server holds it.
         """
-        descriptor = os.open(self._life, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self._life, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             _take(descriptor, deadline)
             yield descriptor
@@ -114,6 +118,21 @@ class BrokerDirectory:
         except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
             return None
 
+    def _make_private(self) -> None:
+        """Make the directory for its owner only; raises if it is somebody else's."""
+        # By itself mkdir would leave the modes of parents to the umask.
+        for directory in (*reversed(self.path.parents), self.path):
+            directory.mkdir(mode=0o700, exist_ok=True)
+        status = self.path.lstat()
+        if not stat.S_ISDIR(status.st_mode):
+            raise NotADirectoryError("it is a link to another place")
+        if status.st_uid != os.geteuid():
+            raise PermissionError(
+                f"it belongs to the user with the number {status.st_uid}, and the branch runs as "
+                f"{os.geteuid()}"
+            )
+        self.path.chmod(0o700)
+
     def settle(self, place: Rendezvous) -> None:
         """Record where the server is met, and write its settings."""
         _write(self._rendezvous, msgspec.json.encode(place))
@@ -124,6 +143,7 @@ class BrokerDirectory:
             directory=_quoted(self.path),
             log=_quoted(self.log),
         )
+        settings += "".join(f'rename-command {command} ""\n' for command in _FORBIDDEN)
         _write(self.settings, settings.encode())
 
     def open_log(self) -> int:
@@ -131,7 +151,8 @@ class BrokerDirectory:
         with suppress(FileNotFoundError):
             if self.log.stat().st_size > LOG_BYTES_MAX:
                 self.log.replace(self.log.with_suffix(".log.1"))
-        return os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        return os.open(self.log, flags, 0o600)
 
     def log_tail(self, offset: int) -> str:
         """Return a sentence that ends with the last lines of the log.
@@ -182,7 +203,8 @@ def _quoted_byte(byte: int) -> str:
 def _write(path: Path, content: bytes) -> None:
     """Replace the file at once or not at all, readable by its owner only."""
     fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    descriptor = os.open(fresh, flags, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
