@@ -26,6 +26,11 @@ def test_a_declaration_may_say_nothing() -> None:
     assert _check(options="{}") is None
 
 
+def test_arguments_of_every_kind_that_amqp_can_carry_are_taken() -> None:
+    options = '{"queue_arguments":{"a":1,"b":"text","c":[true,2.5,{"d":null}]}}'
+    assert _check(options=options) == options
+
+
 def test_options_are_kept_in_one_spelling() -> None:
     text = '{"message_ttl": 1.5, "durable": false, "queue_arguments": {"x-queue-type": "quorum"}}'
     kept = _check("e", "topic", "a.#", text)
