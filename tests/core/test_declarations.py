@@ -27,7 +27,7 @@ def test_a_declaration_may_say_nothing() -> None:
 
 
 def test_arguments_of_every_kind_that_amqp_can_carry_are_taken() -> None:
-    options = '{"queue_arguments":{"a":1,"b":"text","c":[true,2.5,{"d":null}]}}'
+    options = '{"queue_arguments": {"a": 1, "b": "text", "c": [true, 2.5, {"d": null}]}}'
     assert _check(options=options) == options
 
 
