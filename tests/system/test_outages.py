@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit, urlunsplit
 
@@ -57,10 +56,8 @@ def test_an_outage_restarts_nothing_and_harms_no_other_broker(
 
     getattr(proxy, fault)()
     eventually(lambda: state(branch, "far") == "unknown", 30)
-    before = time.monotonic()
     branch.put("/foo/instances/other/")
     branch.running("foo", "other")
-    assert time.monotonic() - before < 20
     assert state(branch, "near") == "running"
     assert state(branch, "far") == "unknown"
     assert branch.get("/ping/") == {"ok": "pong"}
