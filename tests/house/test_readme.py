@@ -25,8 +25,8 @@ MODULES = sorted({*(ROOT / "cyme").rglob("*.py")} - {ROOT / "cyme/core/worker_op
 FOREIGN_FLAGS = {
     "--autoscale", "--cacert", "--concurrency", "--config", "--executable", "--fast",
     "--heartbeat-interval", "--help", "--hostname", "--include", "--json", "--keep", "--no-deps",
-    "--once", "--quick", "--ready-fd", "--role", "--statedb", "--version", "--without-gossip",
-    "--without-mingle",
+    "--once", "--quick", "--randomly-seed", "--ready-fd", "--role", "--statedb", "--version",
+    "--without-gossip", "--without-mingle",
 }  # fmt: skip
 
 
