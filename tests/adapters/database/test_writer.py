@@ -128,7 +128,8 @@ def test_the_hub_beats_on_while_the_disk_is_slow(url: str, database: Open) -> No
     gevent.joinall(writing, raise_error=True)
     beating.kill()
     assert len(gaps) > HELD_S / BEAT_S / 10
-    assert max(gaps) < HELD_S / 2, f"the longest gap was {max(gaps) * 1e3:.0f} ms"
+    # A hub that waited for the thread would not beat once while it is held.
+    assert max(gaps) < HELD_S * 0.9, f"the longest gap was {max(gaps) * 1e3:.0f} ms"
 
 
 def test_a_thread_that_hangs_counts_as_ill(
