@@ -50,16 +50,17 @@ def test_a_client_that_goes_away_within_its_body_is_refused(
     assert not body.can_be_swallowed
 
 
-def test_a_body_may_have_a_chunk_more_for_every_so_many_bytes(
-    pair: tuple[socket.socket, Connection],
-) -> None:
-    client, connection = pair
+def test_a_body_may_have_a_chunk_more_for_every_so_many_bytes() -> None:
+    client, server = socket.socketpair()
+    connection = Connection(server, Patience(body_s=60.0))
     size, count = CHUNK_BYTES_LEAST, CHUNKS_MAX + 100
     chunks = (f"{size:x}\r\n".encode() + b"a" * size + b"\r\n") * count
     sender = threading.Thread(target=client.sendall, args=(chunks + b"0\r\n\r\n",))
     sender.start()
     assert len(Body(connection, None, expects_continue=False).read()) == size * count
     sender.join(5.0)
+    client.close()
+    server.close()
 
 
 def test_the_others_have_their_turn_between_chunks(

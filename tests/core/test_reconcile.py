@@ -639,7 +639,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(steps)
 def test_whatever_happens_it_never_starts_a_second_worker_nor_signals_none(
     happenings: list[tuple[Wish, Look | None, bool, bool, float]],
@@ -664,7 +664,7 @@ def test_whatever_happens_it_never_starts_a_second_worker_nor_signals_none(
                 assert had_process
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(steps)
 def test_the_same_happenings_lead_to_the_same_decisions(
     happenings: list[tuple[Wish, Look | None, bool, bool, float]],

@@ -165,7 +165,7 @@ class CeleryTaskGateway:
             try:
                 self._kept.prune_results(self._clock.wall())
             except CymeError as exc:
-                logger.warning("results that have expired stay for now: %s", exc)
+                logger.warning("results that have expired are removed later: %s", exc)
 
 
 def _is_replied(broker: Broker, result_backend: str | None) -> bool:

@@ -272,7 +272,8 @@ def test_term_lets_the_running_task_end(ground: Ground) -> None:
     ground.send(instance, "nap", 1)
     eventually(lambda: "nap" in ground.log(instance).split(READY)[1])
     ground.multi.signal(instance, process, "TERM")
-    eventually(lambda: ground.multi.look(process).state is ProcessState.GONE, 15)
+    # An idle event loop of Celery's looks up after ten seconds at the latest.
+    eventually(lambda: ground.multi.look(process).state is ProcessState.GONE, 45)
     assert ground.multi.look(process).exit_status == 0
     assert "succeeded" in ground.log(instance)
 
