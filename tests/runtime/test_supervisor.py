@@ -226,6 +226,7 @@ def test_a_broker_too_many_concerns_its_own_instances_only(
     world.put("far", broker=OTHER_BROKER)
     world.pass_time(5)
     assert world.state("far") is InstanceState.PENDING
+    assert "waits for its broker" in world.status("far").reason
     world.workers.kill("near")
     world.pass_time(5)
     assert world.state("near") is InstanceState.RUNNING
