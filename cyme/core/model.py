@@ -8,8 +8,10 @@ Two ways of settling a disagreement between branches are built into the records:
 
 * apps and queues are declarations known to all; the last writer wins, ordered by ``Stamp``
   (a hybrid logical clock: Kulkarni and others, "Logical Physical Clocks", 2014);
-* an instance belongs to one branch, its ``owner``; the greater ``(epoch, owner)`` wins, and
-  within one ownership the greater ``version``.
+* an instance is two registers: who runs it, where the greater ``(epoch, owner)`` wins, and what
+  it is, where the last writer wins. They merge apart, so that a branch that takes an instance
+  over undoes no change that was made to it, and a change undoes no take-over. What was deleted
+  stays deleted, until it is created again as the next ``generation``.
 """
 
 from __future__ import annotations
@@ -137,6 +139,7 @@ class WorkerSpec:
         workdir: The directory that the worker runs in; absolute.
         python: The interpreter that runs the worker; absolute.
         env: Environment variables, sorted pairs of name and value.
+        labels: What a branch must be labelled with to run it, sorted pairs of key and value.
     """
 
     broker: Broker | None = None
@@ -151,6 +154,7 @@ class WorkerSpec:
     workdir: str | None = None
     python: str | None = None
     env: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
+    labels: tuple[tuple[str, str], ...] | None = None
 
     def over(self, defaults: WorkerSpec) -> WorkerSpec:
         """Return this spec with everything that it leaves open taken from ``defaults``."""
@@ -260,7 +264,9 @@ class Instance:
         home: The branch that the instance was placed on.
         owner: The branch that runs it now.
         epoch: Grows with every change of owner, from 1.
-        version: Grows by one with every change within an epoch, from 1.
+        generation: Grows by one when it is created again after it was deleted, from 1.
+        stamp: When and where its content was written: all but home, owner and epoch.
+        version: Grows by one with every change of its content, from 1.
         pinned: Whether it may run on its home only.
         queues: Names of the queues to consume from, sorted, without the direct queue.
         deleted: Whether this is a tombstone.
@@ -271,6 +277,8 @@ class Instance:
     home: BranchId
     owner: BranchId
     epoch: int = 1
+    generation: int = 1
+    stamp: Stamp = EPOCH_STAMP
     version: int = 1
     spec: WorkerSpec
     queues: tuple[QueueName, ...] = ()
@@ -283,23 +291,34 @@ class Instance:
 Record = App | Queue | Instance
 
 
-def newer(mine: Record | None, theirs: Record) -> bool:
-    """Tell whether ``theirs`` replaces ``mine``; both are records of the same key.
+def merged(mine: Record | None, theirs: Record) -> Record:
+    """Return what two records of the same key are together; ``mine`` itself if nothing is new.
 
-    The rule is a total order, so merging is commutative, associative and idempotent.
+    The rule is the least upper bound of total orders, so merging is commutative, associative and
+    idempotent, in whatever order and however often records arrive.
     """
     match mine, theirs:
         case None, _:
-            return True
+            return theirs
         case Instance(), Instance():
-            return (theirs.epoch, theirs.owner, theirs.version) > (
-                mine.epoch,
-                mine.owner,
-                mine.version,
-            )
+            return _merged_instance(mine, theirs)
         case ((App() | Queue()), (App() | Queue())):
-            return theirs.stamp > mine.stamp
+            return theirs if theirs.stamp > mine.stamp else mine
     raise AssertionError("records of different kinds share a key")
+
+
+def _merged_instance(mine: Instance, theirs: Instance) -> Instance:
+    if mine.generation != theirs.generation:
+        return mine if mine.generation > theirs.generation else theirs
+    content = theirs if _content_order(theirs) > _content_order(mine) else mine
+    ruled = theirs if (theirs.epoch, theirs.owner) > (mine.epoch, mine.owner) else mine
+    if content is ruled:
+        return content
+    return replace(content, home=ruled.home, owner=ruled.owner, epoch=ruled.epoch)
+
+
+def _content_order(instance: Instance) -> tuple[bool, Stamp]:
+    return instance.deleted, instance.stamp
 
 
 def env_map(spec: WorkerSpec) -> Mapping[str, str]:
