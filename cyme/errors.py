@@ -113,6 +113,20 @@ class OwnerUnreachable(Unavailable):
     """The branch that owns the record cannot be asked."""
 
 
+class NotOwner(Unavailable):
+    """The record belongs to another branch (by now), which is to be asked instead.
+
+    Attributes:
+        owner: The id of that branch.
+        epoch: The epoch of its ownership.
+    """
+
+    def __init__(self, owner: str, epoch: int) -> None:
+        super().__init__(f"It belongs to branch {owner!r} by now. Try again.", retry_after_s=1.0)
+        self.owner = owner
+        self.epoch = epoch
+
+
 class StorageUnavailable(Unavailable):
     """The database refuses to write; what was stored before is intact."""
 
