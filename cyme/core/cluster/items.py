@@ -110,3 +110,24 @@ def bucket_of(key: Key) -> int:
 
 def _hash64(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+#: What an item weighs besides its texts, in bytes.
+_WEIGHT = 250
+
+
+def weight_of(item: Item) -> int:
+    """Return an estimate of the bytes that an item takes in a message."""
+    match item:
+        case App() | Instance():
+            spec = item.spec
+            texts = [spec.arguments or "", spec.extra_config or ""]
+            texts += [part for pair in spec.env or () for part in pair]
+            texts += item.queues if isinstance(item, Instance) else ()
+        case Queue():
+            texts = [item.options or ""]
+        case InstanceNews():
+            texts = [item.reason]
+        case Statement():
+            texts = []
+    return _WEIGHT + sum(len(text) for text in texts)

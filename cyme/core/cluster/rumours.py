@@ -1,0 +1,195 @@
+"""Spreading news: what waits to be told, what was told, and what was missed of others.
+
+News goes out in numbered messages, at once where nothing went out lately and every ``FLUSH_S``
+where much does. Whoever sees a rumour for the first time passes it on, once. The latest messages
+are kept for those who missed some: a subscriber that stalls loses messages without being told,
+which the numbers tell it (the Clone pattern of the ZeroMQ Guide, chapter 5).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+
+from cyme.core.cluster.items import Item, Key, key_of, weight_of
+from cyme.core.cluster.messages import RUMOURS_MAX, Missed, Rumour, Rumours, Sender
+from cyme.core.model import BranchId
+
+FLUSH_S = 0.2
+
+#: Estimated bytes of one message at most.
+MESSAGE_BYTES_MAX = 64 * 1024
+
+#: News of one's own, and rumours of others, that wait to go out. What is too much is left to
+#: repair.
+WAITING_MAX = 10_000
+
+#: Messages kept for those who missed them.
+KEPT_MAX = 4_096
+
+#: Rumours that are remembered so that they are passed on once.
+SEEN_MAX = 50_000
+
+#: Branches whose numbers are followed.
+HEADS_MAX = 10_000
+
+#: Messages that are asked for again at a time, and sent again at a time.
+MISSED_MAX = 200
+
+#: A publisher is asked so often for what was missed, in seconds, and so many times.
+ASK_PERIOD_S = 1.0
+ASKS_MAX = 3
+
+
+class Outbox:
+    """What this branch tells.
+
+    Args:
+        me: The branch.
+        boot: Which of its lives.
+    """
+
+    def __init__(self, me: BranchId, boot: int) -> None:
+        self._me = me
+        self._boot = boot
+        self._told = 0
+        self._news: OrderedDict[Key, Item] = OrderedDict()
+        self._passed_on: deque[Rumour] = deque(maxlen=WAITING_MAX)
+        self._kept: OrderedDict[int, Rumours] = OrderedDict()
+        self._flushed_at = float("-inf")
+        self.head = 0  # the number of the latest message
+
+    def tell(self, item: Item) -> None:
+        """Have news told; it replaces older news of the same thing that still waits."""
+        key = key_of(item)
+        if key in self._news or len(self._news) < WAITING_MAX:
+            self._news[key] = item
+
+    def pass_on(self, rumour: Rumour) -> None:
+        """Have a rumour of another branch passed on."""
+        self._passed_on.append(rumour)
+
+    def due(self, now: float) -> bool:
+        """Tell whether a message is to go out."""
+        return bool(self._news or self._passed_on) and now >= self._flushed_at + FLUSH_S
+
+    def flush(self, now: float, sender: Sender) -> Rumours:
+        """Return the next message; what does not fit in it waits for the one after."""
+        self._flushed_at = now
+        self.head += 1
+        message = Rumours(sender=sender, number=self.head, rumours=tuple(self._take()))
+        self._kept[self.head] = message
+        if len(self._kept) > KEPT_MAX:
+            self._kept.popitem(last=False)
+        return message
+
+    def again(self, first: int, last: int) -> list[Rumours]:
+        """Return messages that somebody missed, as far as they are kept."""
+        numbers = range(max(first, self.head - KEPT_MAX + 1, 1), min(last, self.head) + 1)
+        return [self._kept[number] for number in numbers[:MISSED_MAX]]
+
+    def _take(self) -> list[Rumour]:
+        taken: list[Rumour] = []
+        size = 0
+        while len(taken) < RUMOURS_MAX and (self._news or self._passed_on):
+            rumour = self._passed_on[0] if self._passed_on else self._next_news()
+            size += weight_of(rumour.item)
+            if taken and size > MESSAGE_BYTES_MAX:
+                break
+            if self._passed_on:
+                self._passed_on.popleft()
+            else:
+                self._news.popitem(last=False)
+                self._told += 1
+            taken.append(rumour)
+        return taken
+
+    def _next_news(self) -> Rumour:
+        item = next(iter(self._news.values()))
+        return Rumour(self._me, self._boot, self._told + 1, item)
+
+
+@dataclass(slots=True)
+class _Head:
+    """How far the messages of one publisher were received.
+
+    Attributes:
+        boot: The life of the publisher.
+        number: All up to this number were received, or are left to repair.
+        ahead: Numbers beyond it that were received.
+        asked_at: When the publisher was asked last for what was missed.
+        asks: How often it was asked for the same.
+    """
+
+    boot: int
+    number: int
+    ahead: set[int]
+    asked_at: float = float("-inf")
+    asks: int = 0
+
+    def close_up(self) -> None:
+        """Move on over what was received ahead."""
+        while self.number + 1 in self.ahead:
+            self.number += 1
+            self.ahead.remove(self.number)
+            self.asks = 0
+
+    def skip_to(self, number: int) -> None:
+        """Wait no more for what comes up to a number."""
+        if number > self.number:
+            self.number, self.asks = number, 0
+            self.ahead = {ahead for ahead in self.ahead if ahead > number}
+            self.close_up()
+
+
+class Inbox:
+    """What this branch was told."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[tuple[BranchId, int, int], None] = OrderedDict()
+        self._heads: OrderedDict[BranchId, _Head] = OrderedDict()
+
+    def is_first_sight(self, rumour: Rumour) -> bool:
+        """Tell whether a rumour was never seen, and remember that it was."""
+        name = (rumour.origin, rumour.boot, rumour.number)
+        if name in self._seen:
+            return False
+        self._seen[name] = None
+        if len(self._seen) > SEEN_MAX:
+            self._seen.popitem(last=False)
+        return True
+
+    def received(self, message: Rumours) -> None:
+        """Take note that a message of a publisher was received."""
+        head = self._head(message.sender, message.number - 1)
+        if message.number > head.number and len(head.ahead) < KEPT_MAX:
+            head.ahead.add(message.number)
+        head.close_up()
+
+    def missed(self, now: float, sender: Sender, number: int, me: Sender) -> Missed | None:
+        """Return what to ask of a publisher that has come to ``number``, None if nothing.
+
+        What is too far back to be kept, or was asked for in vain, is given up: the digests tell
+        what was in it.
+        """
+        head = self._head(sender, number)
+        head.skip_to(number - KEPT_MAX)
+        if head.number >= number or now < head.asked_at + ASK_PERIOD_S:
+            return None
+        first = head.number + 1
+        last = min([number, first + MISSED_MAX - 1, *(ahead - 1 for ahead in head.ahead)])
+        if head.asks == ASKS_MAX:
+            head.skip_to(last)
+            return None
+        head.asked_at = now
+        head.asks += 1
+        return Missed(sender=me, first=first, last=last)
+
+    def _head(self, sender: Sender, number: int) -> _Head:
+        """Return the head of a publisher; who is new begins at ``number``."""
+        head = self._heads.get(sender.branch)
+        if head is None or head.boot != sender.boot:
+            head = self._heads[sender.branch] = _Head(sender.boot, max(0, number), set())
+            if len(self._heads) > HEADS_MAX:
+                self._heads.popitem(last=False)
+        return head
