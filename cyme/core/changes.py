@@ -36,11 +36,12 @@ def what_changed(before: WorkerSpec, after: WorkerSpec) -> list[str]:
     )
 
 
-def without_queue(instance: Instance, queue: str, now: float) -> Instance:
+def without_queue(instance: Instance, queue: str, stamp: Stamp, now: float) -> Instance:
     """Return an instance that consumes from a queue no more."""
     return replace(
         instance,
         queues=tuple(name for name in instance.queues if name != queue),
+        stamp=stamp,
         version=instance.version + 1,
         updated_at=now,
     )
@@ -63,12 +64,13 @@ def queue_tombstone(queue: Queue, stamp: Stamp, now: float) -> Queue:
     return replace(queue, stamp=stamp, version=queue.version + 1, updated_at=now, deleted=True)
 
 
-def instance_tombstone(instance: Instance, now: float) -> Instance:
+def instance_tombstone(instance: Instance, stamp: Stamp, now: float) -> Instance:
     """Return what is left of a deleted instance; no secret is."""
     return replace(
         instance,
         spec=WorkerSpec(),
         queues=(),
+        stamp=stamp,
         version=instance.version + 1,
         updated_at=now,
         deleted=True,

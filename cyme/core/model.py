@@ -311,14 +311,19 @@ def _merged_instance(mine: Instance, theirs: Instance) -> Instance:
     if mine.generation != theirs.generation:
         return mine if mine.generation > theirs.generation else theirs
     content = theirs if _content_order(theirs) > _content_order(mine) else mine
-    ruled = theirs if (theirs.epoch, theirs.owner) > (mine.epoch, mine.owner) else mine
-    if content is ruled:
+    ruled = theirs if _rule_order(theirs) > _rule_order(mine) else mine
+    if _rule_order(content) == _rule_order(ruled):
         return content
     return replace(content, home=ruled.home, owner=ruled.owner, epoch=ruled.epoch)
 
 
 def _content_order(instance: Instance) -> tuple[bool, Stamp]:
     return instance.deleted, instance.stamp
+
+
+def _rule_order(instance: Instance) -> tuple[int, BranchId, BranchId]:
+    # Whoever raised the epoch chose the home too; it stands here to leave nothing to chance.
+    return instance.epoch, instance.owner, instance.home
 
 
 def env_map(spec: WorkerSpec) -> Mapping[str, str]:

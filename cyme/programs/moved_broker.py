@@ -36,7 +36,7 @@ def follow(replica: Replica, clock: Clock, former: Collection[Broker], broker: B
     instances = [each for each in replica.instances_owned() if each.spec.broker in former]
     changed: list[Record] = [
         *(_moved_app(replica, app, broker, now) for app in apps),
-        *(_moved_instance(instance, broker, now) for instance in instances),
+        *(_moved_instance(replica, instance, broker, now) for instance in instances),
     ]
     if changed:
         replica.commit(changed, _COMMIT_TIMEOUT_S)
@@ -58,10 +58,11 @@ def _moved_app(replica: Replica, app: App, broker: Broker, now: float) -> App:
     )
 
 
-def _moved_instance(instance: Instance, broker: Broker, now: float) -> Instance:
+def _moved_instance(replica: Replica, instance: Instance, broker: Broker, now: float) -> Instance:
     return replace(
         instance,
         spec=_moved(instance.spec, broker),
+        stamp=replica.next_stamp(),
         version=instance.version + 1,
         updated_at=now,
     )

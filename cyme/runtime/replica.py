@@ -1,30 +1,28 @@
-"""The replica: all records in memory, so that reading never waits for anything.
+"""The replica: the records of the cluster, durable and in memory.
 
 Laws:
 
 * a record is applied here only after the store has made it durable;
-* what is replaced is decided by ``cyme.core.model.newer`` alone;
-* nothing here switches greenlets but ``commit``, and that only while the store writes.
+* what is applied is what ``cyme.core.model.merged`` makes of what is known and what came, so
+  that neither a change made here nor one that arrives undoes the other;
+* no two writes of one record are under way at the same time: what one of them is merged with is
+  what the other left;
+* nothing here switches greenlets but writing, and that only while it waits for its turn and
+  while the store writes.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from cyme.core.model import (
-    EPOCH_STAMP,
-    App,
-    BranchId,
-    Instance,
-    Queue,
-    Record,
-    Stamp,
-    newer,
-)
+from cyme.core.cluster.items import Key, key_of
+from cyme.core.model import EPOCH_STAMP, App, Instance, Queue, Record, Stamp, merged
 from cyme.core.ports import Clock, Store
-from cyme.errors import StorageUnavailable
+from cyme.errors import DeadlineExceeded, InvalidRequest, StorageUnavailable, TooLarge
+from cyme.runtime.catalogue import Catalogue
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +32,28 @@ TOMBSTONE_S = 7 * 24 * 3600.0
 #: So long after the database refused a write the branch calls itself not ready.
 STORAGE_FAULT_SHOWN_S = 30.0
 
-Listener = Callable[[Sequence[Record]], None]
-R = TypeVar("R", App, Queue, Instance)
+#: Records of other branches that are taken in at a time.
+ABSORBED_MAX = 1000
+
+#: With so many records of a kind none of other branches is taken in beside them.
+HELD_MAX: Mapping[type[Record], int] = {App: 10_000, Instance: 100_000, Queue: 100_000}
+
+#: What is dropped is told at most so often.
+DROPPED_TOLD_PERIOD_S = 60.0
+
+#: A round of forgetting waits so long for its turn.
+_PRUNE_TIMEOUT_S = 30.0
+
+#: Called with the records as they were applied, and whether they were written by this branch.
+#: It must not switch greenlets.
+Listener = Callable[[Sequence[Record], bool], None]
+
+#: Called with tombstones that were forgotten; it must not switch greenlets either.
+ForgottenListener = Callable[[Sequence[Record]], None]
 
 
-class Replica:
-    """The records of the cluster as this branch knows them.
+class Replica(Catalogue):
+    """The records of the cluster as this branch knows them, and the way to change them.
 
     Args:
         store: Where they are durable.
@@ -48,17 +62,17 @@ class Replica:
     """
 
     def __init__(self, store: Store, clock: Clock, branch_id: str) -> None:
+        super().__init__(branch_id)
         self._store = store
         self._clock = clock
-        self.branch_id = BranchId(branch_id)
-        self._apps: dict[str, App] = {}
-        self._instances: dict[str, Instance] = {}
-        self._queues: dict[str, dict[str, Queue]] = {}
-        self._names_by_app: dict[str, set[str]] = {}
-        self._owned: dict[str, set[str]] = {}
         self._last_stamp = EPOCH_STAMP
         self._listeners: list[Listener] = []
+        self._forgotten_listeners: list[ForgottenListener] = []
         self._fault: tuple[float, str] | None = None
+        self._written = threading.Condition()
+        self._being_written: set[Key] = set()
+        self._dropped = 0
+        self._dropped_told_at: float | None = None
         self.loaded = False
 
     def load(self) -> None:
@@ -71,70 +85,16 @@ class Replica:
         self.loaded = True
         logger.info(
             "Read %d apps, %d instances and %d queues, tombstones included",
-            len(self._apps),
-            len(self._instances),
-            sum(map(len, self._queues.values())),
+            *(self.count(kind) for kind in (App, Instance, Queue)),
         )
 
     def listen(self, listener: Listener) -> None:
-        """Have ``listener`` called with the records of every commit, after it was applied."""
+        """Have ``listener`` called after records were applied, in the order of applying."""
         self._listeners.append(listener)
 
-    # --- reading -------------------------------------------------------------------------------
-
-    def apps(self) -> list[App]:
-        """Return all apps, sorted by name."""
-        return _living(self._apps)
-
-    def app(self, name: str) -> App | None:
-        """Return the app of that name, None if there is none."""
-        return _alive(self._apps.get(name))
-
-    def instances(self) -> list[Instance]:
-        """Return all instances of the cluster, sorted by name."""
-        return _living(self._instances)
-
-    def instance(self, name: str) -> Instance | None:
-        """Return the instance of that name, None if there is none."""
-        return _alive(self._instances.get(name))
-
-    def instances_of(self, app: str) -> list[Instance]:
-        """Return the instances of an app, sorted by name."""
-        return [self._instances[name] for name in sorted(self._names_by_app.get(app, ()))]
-
-    def instances_owned(self, branch: str | None = None) -> list[Instance]:
-        """Return the instances that a branch (None: this one) runs, sorted by name."""
-        names = self._owned.get(self.branch_id if branch is None else branch, ())
-        return [self._instances[name] for name in sorted(names)]
-
-    def count_owned(self, branch: str) -> int:
-        """Return how many instances a branch runs."""
-        return len(self._owned.get(branch, ()))
-
-    def queues_of(self, app: str) -> list[Queue]:
-        """Return the queue declarations of an app, sorted by name."""
-        return _living(self._queues.get(app, {}))
-
-    def queue(self, app: str, name: str) -> Queue | None:
-        """Return the declaration of a queue of an app, None if there is none."""
-        return _alive(self._queues.get(app, {}).get(name))
-
-    def queues_consumed(self, instance: Instance) -> list[Queue]:
-        """Return the declarations of the queues that an instance is to consume from."""
-        found = (self.queue(instance.app, name) for name in instance.queues)
-        return [queue for queue in found if queue is not None]
-
-    def app_or_tombstone(self, name: str) -> App | None:
-        """Return the app's record, be it a tombstone."""
-        return self._apps.get(name)
-
-    def instance_or_tombstone(self, name: str) -> Instance | None:
-        """Return the instance's record, be it a tombstone."""
-        return self._instances.get(name)
-
-    def queue_or_tombstone(self, app: str, name: str) -> Queue | None:
-        """Return the queue's record, be it a tombstone."""
-        return self._queues.get(app, {}).get(name)
+    def listen_forgotten(self, listener: ForgottenListener) -> None:
+        """Have ``listener`` called after tombstones were forgotten."""
+        self._forgotten_listeners.append(listener)
 
     def storage_fault(self) -> str | None:
         """Return why the database refused the latest write, None if it did not or long ago."""
@@ -142,106 +102,206 @@ class Replica:
             return None
         return self._fault[1]
 
-    # --- writing -------------------------------------------------------------------------------
-
     def next_stamp(self) -> Stamp:
         """Return a stamp of this branch that is later than every one seen here."""
         self._last_stamp = self._last_stamp.next(int(self._clock.wall() * 1000), self.branch_id)
         return self._last_stamp
 
-    def commit(self, records: Sequence[Record], timeout_s: float) -> None:
-        """Make records durable, then apply them, then tell the listeners.
+    # --- writing --------------------------------------------------------------------------------
+
+    def commit(self, records: Sequence[Record], timeout_s: float) -> list[Record]:
+        """Make records of this branch durable, then apply them, then tell the listeners.
 
         Args:
             records: What to write, all or none.
             timeout_s: How long it may take, in seconds.
 
+        Returns:
+            The records as they were applied: merged with what others wrote meanwhile.
+
         Raises:
+            InvalidRequest: A text cannot be stored; nothing changed.
             StorageFull: There is no room; nothing changed.
             StorageUnavailable: The database cannot be written; nothing changed.
             DeadlineExceeded: It took too long; nothing changed here, and whether it is durable
                 is not known.
         """
-        try:
-            self._store.write(records, timeout_s=timeout_s)
-        except StorageUnavailable as exc:
-            self._fault = (self._clock.monotonic(), exc.detail)
-            raise
-        self._fault = None
-        self.apply(records)
-        for listener in self._listeners:
-            listener(records)
+        deadline = self._clock.monotonic() + timeout_s
+        with self._writing(records, deadline):
+            after = self._merged(records)
+            self._write([each for each in after if not self.is_current(each)], deadline)
+            self._take_over(after)
+            self._tell(after, here=True)
+        return after
+
+    def absorb(self, records: Sequence[Record], timeout_s: float) -> list[Record]:
+        """Take in records of other branches: make what is new durable, apply it, tell of it.
+
+        What this branch has no room for, what no database stores and tombstones of what was
+        forgotten here are dropped.
+
+        Args:
+            records: At most ``ABSORBED_MAX``, in any order, known ones among them.
+            timeout_s: How long it may take, in seconds.
+
+        Returns:
+            What was new, as it was applied.
+
+        Raises:
+            TooLarge: There are too many; nothing changed.
+            StorageUnavailable: The database cannot be written; nothing changed.
+            DeadlineExceeded: It took too long; nothing changed here, and whether it is durable
+                is not known.
+        """
+        if len(records) > ABSORBED_MAX:
+            raise TooLarge(
+                f"{len(records)} records came at once; at most {ABSORBED_MAX} are taken in."
+            )
+        deadline = self._clock.monotonic() + timeout_s
+        news = self._news(records)
+        if not news:
+            return []
+        with self._writing(news, deadline):
+            after = self._with_room(self._news(news))
+            try:
+                self._write(after, deadline)
+            except InvalidRequest:
+                after = [each for each in after if self._is_written(each, deadline)]
+            self._take_over(after)
+            self._tell(after, here=False)
+        return after
 
     def apply(self, records: Iterable[Record]) -> None:
-        """Take over records that are durable, where they are newer than what is known."""
-        for record in records:
-            match record:
-                case App() if newer(self._apps.get(record.name), record):
-                    self._apps[record.name] = record
-                    self._last_stamp = max(self._last_stamp, record.stamp)
-                case Queue() if newer(self.queue_or_tombstone(record.app, record.name), record):
-                    self._queues.setdefault(record.app, {})[record.name] = record
-                    self._last_stamp = max(self._last_stamp, record.stamp)
-                case Instance() if newer(self._instances.get(record.name), record):
-                    self._apply_instance(record)
-
-    def _apply_instance(self, instance: Instance) -> None:
-        before = self._instances.get(instance.name)
-        if before is not None:
-            _drop(self._names_by_app, before.app, before.name)
-            _drop(self._owned, before.owner, before.name)
-        self._instances[instance.name] = instance
-        if not instance.deleted:
-            self._names_by_app.setdefault(instance.app, set()).add(instance.name)
-            self._owned.setdefault(instance.owner, set()).add(instance.name)
+        """Take over records that are durable, merged with what is known."""
+        self._take_over(self._merged(records))
 
     def prune(self, now: float) -> int:
-        """Forget tombstones that are older than seven days.
+        """Forget tombstones that are older than seven days, and tell the listeners.
 
         Args:
             now: Seconds since 1970, UTC.
 
         Returns:
             How many were forgotten.
+
+        Raises:
+            StorageUnavailable: The database cannot be written; nothing changed.
+            DeadlineExceeded: It took too long; nothing changed here.
         """
-        old = [record for record in self._tombstones() if record.updated_at < now - TOMBSTONE_S]
+        old = [record for record in self.records() if _is_outdated(record, now)]
         if not old:
             return 0
-        self._store.forget(old)
-        for record in old:
-            match record:
-                case App():
-                    del self._apps[record.name]
-                case Queue():
-                    _drop_queue(self._queues, record)
-                case Instance():
-                    del self._instances[record.name]
+        with self._writing(old, self._clock.monotonic() + _PRUNE_TIMEOUT_S):
+            # Meanwhile one may have been created again.
+            old = [record for record in old if self.is_current(record)]
+            self._store.forget(old)
+            self._remove(old)
+            for listener in self._forgotten_listeners:
+                listener(old)
         return len(old)
 
-    def _tombstones(self) -> list[Record]:
-        records: list[Record] = [*self._apps.values(), *self._instances.values()]
-        for queues in self._queues.values():
-            records += queues.values()
-        return [record for record in records if record.deleted]
+    @contextmanager
+    def _writing(self, records: Iterable[Record], deadline: float) -> Iterator[None]:
+        """Hold the records of these keys, so that nobody else writes them.
+
+        Raises:
+            DeadlineExceeded: Somebody else wrote one of them until then.
+        """
+        keys = {key_of(record) for record in records}
+        with self._written:
+            while not keys.isdisjoint(self._being_written):
+                left_s = deadline - self._clock.monotonic()
+                if left_s <= 0 or not self._written.wait(left_s):
+                    raise DeadlineExceeded(
+                        "Another write of the same did not end in time; nothing changed. Try again."
+                    )
+            self._being_written |= keys
+        try:
+            yield
+        finally:
+            with self._written:
+                self._being_written -= keys
+                self._written.notify_all()
+
+    def _take_over(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self._put(record)
+            self._last_stamp = max(self._last_stamp, record.stamp)
+
+    def _merged(self, records: Iterable[Record]) -> list[Record]:
+        """Return the records merged with what is known, and among each other."""
+        after: dict[Key, Record] = {}
+        for record in records:
+            key = key_of(record)
+            after[key] = merged(after.get(key) or self.same(record), record)
+        return list(after.values())
+
+    def _news(self, records: Sequence[Record]) -> list[Record]:
+        """Return what is new among records, merged with what is known.
+
+        A tombstone of what is not known any more was forgotten here. Taken in, it would be
+        given back to whoever forgets it next, and so on for ever.
+        """
+        now = self._clock.wall()
+        return [
+            record
+            for record in self._merged(records)
+            if record is not (known := self.same(record))
+            and not (known is None and _is_outdated(record, now))
+        ]
+
+    def _with_room(self, records: Sequence[Record]) -> list[Record]:
+        """Return the records that there is room for."""
+        room = {kind: most - self.count(kind) for kind, most in HELD_MAX.items()}
+        taken = []
+        for record in records:
+            if self.same(record) is None:
+                room[type(record)] -= 1
+                if room[type(record)] < 0:
+                    continue
+            taken.append(record)
+        if len(taken) < len(records):
+            self._tell_dropped(len(records) - len(taken), "there are too many to hold")
+        return taken
+
+    def _is_written(self, record: Record, deadline: float) -> bool:
+        """Write one record of another branch; tell whether it can be stored."""
+        try:
+            self._write([record], deadline)
+        except InvalidRequest as exc:
+            self._tell_dropped(1, exc.detail)
+            return False
+        return True
+
+    def _write(self, records: Sequence[Record], deadline: float) -> None:
+        if not records:
+            return
+        left_s = deadline - self._clock.monotonic()
+        if left_s <= 0:
+            raise DeadlineExceeded("There was no time left to write; nothing changed. Try again.")
+        try:
+            self._store.write(records, timeout_s=left_s)
+        except StorageUnavailable as exc:
+            self._fault = (self._clock.monotonic(), exc.detail)
+            raise
+        self._fault = None
+
+    def _tell(self, records: Sequence[Record], *, here: bool) -> None:
+        if records:
+            for listener in self._listeners:
+                listener(records, here)
+
+    def _tell_dropped(self, count: int, why: str) -> None:
+        """Log that records of other branches were dropped, at a bounded rate."""
+        self._dropped += count
+        now = self._clock.monotonic()
+        told_at = self._dropped_told_at
+        if told_at is not None and now < told_at + DROPPED_TOLD_PERIOD_S:
+            return
+        logger.warning("Dropped %d records of other branches, the last as %s", self._dropped, why)
+        self._dropped, self._dropped_told_at = 0, now
 
 
-def _alive(record: R | None) -> R | None:
-    return None if record is None or record.deleted else record
-
-
-def _living(records: dict[str, R]) -> list[R]:
-    return [records[name] for name in sorted(records) if not records[name].deleted]
-
-
-def _drop(names: dict[str, set[str]], key: str, name: str) -> None:
-    """Remove a name from an index, and its set where that becomes empty."""
-    if key in names:
-        names[key].discard(name)
-        if not names[key]:
-            del names[key]
-
-
-def _drop_queue(queues: dict[str, dict[str, Queue]], queue: Queue) -> None:
-    del queues[queue.app][queue.name]
-    if not queues[queue.app]:
-        del queues[queue.app]
+def _is_outdated(record: Record, now: float) -> bool:
+    """Tell whether a record is a tombstone that nobody needs any more."""
+    return record.deleted and record.updated_at < now - TOMBSTONE_S

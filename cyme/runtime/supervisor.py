@@ -254,7 +254,11 @@ class Supervisor:
             since_wall=self._clock.wall(),
         )
 
-    def _note_change(self, records: Sequence[Record]) -> None:
+    def _note_change(
+        self,
+        records: Sequence[Record],
+        here: bool,  # noqa: ARG002 - what is to run is the same, whoever wrote it
+    ) -> None:
         """Remember whose intents the records may have changed."""
         for record in records:
             match record:

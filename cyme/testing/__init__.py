@@ -18,7 +18,7 @@ A supervisor's test, in short::
 from cyme.testing.brokers import FakeControl, FakeControls
 from cyme.testing.clock import WALL_S, FakeClock
 from cyme.testing.cluster import FakeMembers, FakeSupervisor
-from cyme.testing.store import MemoryStore, record_key
+from cyme.testing.store import MemoryStore
 from cyme.testing.tasks import FakeTaskGateway, Sent
 from cyme.testing.workers import FakeWorker, FakeWorkers
 
@@ -34,5 +34,4 @@ __all__ = [
     "FakeWorkers",
     "MemoryStore",
     "Sent",
-    "record_key",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from cyme.core.model import App, Instance, Queue, Record
+from cyme.core.cluster.items import key_of
+from cyme.core.model import Record
 from cyme.errors import CymeError, DeadlineExceeded
 
 
@@ -18,7 +19,7 @@ class MemoryStore:
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
-        self._records = {record_key(record): record for record in records}
+        self._records = {key_of(record): record for record in records}
         self.failure: CymeError | None = None
         self.before_write: Callable[[Sequence[Record]], None] | None = None
         self.writes: list[tuple[Record, ...]] = []
@@ -35,21 +36,10 @@ class MemoryStore:
             self.before_write(records)
         if self.failure is not None:
             raise self.failure
-        self._records.update({record_key(record): record for record in records})
+        self._records.update({key_of(record): record for record in records})
         self.writes.append(tuple(records))
 
     def forget(self, records: Sequence[Record]) -> None:
         """Remove records."""
         for record in records:
-            self._records.pop(record_key(record), None)
-
-
-def record_key(record: Record) -> tuple[str, ...]:
-    """Return what names a record: its kind, the app of a queue, its name."""
-    match record:
-        case App():
-            return ("app", record.name)
-        case Queue():
-            return ("queue", record.app, record.name)
-        case Instance():
-            return ("instance", record.name)
+            self._records.pop(key_of(record), None)

@@ -50,22 +50,30 @@ def queue(name: str = "tasks", app: str = "shop", **declaration: Any) -> Queue:
 
 
 stamps = st.builds(Stamp, st.integers(0, 3), st.integers(0, 3), st.sampled_from(["b1", "b2", "b3"]))
-apps = st.builds(
-    lambda stamp, deleted: App(name=AppName("a"), spec=WorkerSpec(), stamp=stamp, deleted=deleted),
-    stamps,
-    st.booleans(),
+#: Versions of one app, one queue and one instance: whatever has the same stamp is the same.
+apps = stamps.map(
+    lambda stamp: App(name=AppName("a"), spec=WorkerSpec(), stamp=stamp, deleted=stamp.counter == 3)
+)
+queues = stamps.map(
+    lambda stamp: Queue(
+        app=AppName("a"), name=QueueName("q"), stamp=stamp, deleted=stamp.counter == 3
+    )
 )
 instances = st.builds(
-    lambda epoch, owner, version: Instance(
+    lambda epoch, owner, generation, stamp: Instance(
         name=InstanceName("w"),
         app=AppName("a"),
         home=BranchId("b1"),
         owner=BranchId(owner),
         epoch=epoch,
-        version=version,
-        spec=WorkerSpec(),
+        generation=generation,
+        stamp=stamp,
+        version=stamp.time_ms + 1,
+        spec=WorkerSpec(max_concurrency=stamp.counter + 1),
+        deleted=stamp.counter == 3,
     ),
     st.integers(1, 3),
     st.sampled_from(["b1", "b2"]),
-    st.integers(1, 3),
+    st.integers(1, 2),
+    stamps,
 )

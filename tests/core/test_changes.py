@@ -12,7 +12,7 @@ from cyme.core.changes import (
     what_changed,
     without_queue,
 )
-from cyme.core.model import QueueName, Stamp, WorkerSpec, newer
+from cyme.core.model import QueueName, Stamp, WorkerSpec, merged
 from tests.core import records
 
 LATER = Stamp(9, 0, "b1")
@@ -47,8 +47,9 @@ def test_tells_which_fields_differ() -> None:
 
 def test_an_instance_leaves_a_queue() -> None:
     instance = replace(records.instance(), queues=(QueueName("a"), QueueName("b")))
-    after = without_queue(instance, "a", 5.0)
+    after = without_queue(instance, "a", LATER, 5.0)
     assert (after.queues, after.version, after.updated_at) == (("b",), 2, 5.0)
+    assert merged(instance, after) is after
 
 
 def test_what_is_deleted_is_newer_than_what_was_and_keeps_no_secret() -> None:
@@ -56,10 +57,10 @@ def test_what_is_deleted_is_newer_than_what_was_and_keeps_no_secret() -> None:
     for before, after in (
         (app, app_tombstone(app, LATER, 5.0)),
         (queue, queue_tombstone(queue, LATER, 5.0)),
-        (instance, instance_tombstone(instance, 5.0)),
+        (instance, instance_tombstone(instance, LATER, 5.0)),
     ):
         assert after.deleted
         assert after.version == before.version + 1
         assert after.updated_at == 5.0
-        assert newer(before, after)
+        assert merged(before, after) is after
         assert getattr(after, "spec", WorkerSpec()) == WorkerSpec()

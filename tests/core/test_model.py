@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,14 +12,15 @@ from cyme.core.model import (
     DEFAULT_SPEC,
     EPOCH_STAMP,
     MASK,
-    App,
+    BranchId,
     Broker,
     Instance,
+    Record,
     Stamp,
     WorkerSpec,
     env_map,
     masked,
-    newer,
+    merged,
 )
 from tests.core import records
 
@@ -103,41 +108,68 @@ def test_the_next_stamp_is_later_and_not_before_now(stamp: Stamp, now_ms: int) -
 # --- the merge rule ------------------------------------------------------------------------------
 
 
-def _merged(*versions: App | Instance) -> App | Instance | None:
-    kept: App | Instance | None = None
-    for record in versions:
-        if newer(kept, record):
-            kept = record
-    return kept
+def _all_merged(versions: Sequence[Record]) -> Record:
+    """Return what the versions of one record are together, taken in one after the other."""
+    first, *more = versions
+    return reduce(merged, more, first)
 
 
-def _place(record: App | Instance | None) -> object:
-    match record:
-        case App():
-            return record.stamp
-        case Instance():
-            return (record.epoch, record.owner, record.version)
-    return None
+_versions = st.one_of(
+    st.lists(records.apps, min_size=1, max_size=6),
+    st.lists(records.queues, min_size=1, max_size=6),
+    st.lists(records.instances, min_size=1, max_size=6),
+)
 
 
-@given(st.one_of(st.lists(records.apps, max_size=6), st.lists(records.instances, max_size=6)))
-def test_merging_comes_to_the_same_in_every_order(versions: list[App | Instance]) -> None:
-    forward = _place(_merged(*versions))
-    assert _place(_merged(*reversed(versions))) == forward
-    assert _place(_merged(*versions, *versions)) == forward
+@given(_versions.flatmap(lambda found: st.tuples(st.just(found), st.permutations(found))))
+def test_merging_comes_to_the_same_in_every_order_and_however_often(
+    orders: tuple[list[Record], list[Record]],
+) -> None:
+    here, there = orders
+    assert _all_merged(here) == _all_merged(there) == _all_merged([*there, *here])
 
 
 @given(records.instances, records.instances, records.instances)
 def test_merging_in_pairs_comes_to_the_same(a: Instance, b: Instance, c: Instance) -> None:
-    def pair(x: Instance, y: Instance) -> Instance:
-        return y if newer(x, y) else x
+    assert merged(merged(a, b), c) == merged(a, merged(b, c))
+    assert merged(a, b) == merged(b, a)
+    assert merged(a, a) is a
 
-    assert _place(pair(pair(a, b), c)) == _place(pair(a, pair(b, c)))
-    assert _place(pair(a, a)) == _place(a)
+
+@given(_versions)
+def test_what_brings_nothing_new_leaves_the_very_record(versions: list[Record]) -> None:
+    together = _all_merged(versions)
+    assert merged(None, together) is together
+    assert all(merged(together, version) is together for version in versions)
+
+
+@given(st.lists(records.instances, min_size=1, max_size=6))
+def test_what_is_deleted_stays_deleted_until_it_is_created_again(versions: list[Instance]) -> None:
+    together = _all_merged(versions)
+    assert isinstance(together, Instance)
+    newest = max(version.generation for version in versions)
+    assert together.generation == newest
+    assert together.deleted == any(v.deleted for v in versions if v.generation == newest)
+
+
+@given(records.instances, records.instances)
+def test_a_take_over_undoes_no_change_and_a_change_no_take_over(
+    taken: Instance, changed: Instance
+) -> None:
+    start = replace(taken, deleted=False)
+    taken = replace(start, owner=BranchId("b9"), epoch=start.epoch + 1)
+    changed = replace(
+        start,
+        spec=WorkerSpec(pool="solo"),
+        stamp=start.stamp.next(0, "b1"),
+        version=start.version + 1,
+        deleted=changed.deleted,
+    )
+    both = replace(changed, owner=taken.owner, epoch=taken.epoch)
+    assert merged(taken, changed) == merged(changed, taken) == both
 
 
 def test_records_of_different_kinds_never_meet() -> None:
     with pytest.raises(AssertionError):
-        newer(records.app(), records.instance())
-    assert newer(None, records.app())
+        merged(records.app(), records.instance())
     assert records.app().stamp > EPOCH_STAMP

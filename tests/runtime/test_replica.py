@@ -75,7 +75,7 @@ def test_what_is_deleted_is_known_as_a_tombstone_only(replica: Replica) -> None:
     gone: list[Record] = [
         app_tombstone(APP, later, WALL_S),
         queue_tombstone(QUEUE, later, WALL_S),
-        instance_tombstone(INSTANCE, WALL_S),
+        instance_tombstone(INSTANCE, later, WALL_S),
     ]
     replica.commit(gone, 1.0)
     assert replica.apps() == []
@@ -101,7 +101,7 @@ def test_older_records_change_nothing(replica: Replica) -> None:
     old: list[Record] = [
         replace(APP, stamp=Stamp(0, 0, "b1"), version=9),
         replace(QUEUE, stamp=Stamp(0, 0, "b1"), version=9),
-        replace(INSTANCE, version=0),
+        replace(INSTANCE, stamp=Stamp(-1, 0, "b1"), version=9),
     ]
     replica.apply(old)
     assert (replica.app("shop"), replica.queue("shop", "tasks")) == (APP, QUEUE)
@@ -111,20 +111,20 @@ def test_older_records_change_nothing(replica: Replica) -> None:
 def test_listeners_hear_of_a_commit_after_it_was_applied(replica: Replica) -> None:
     heard: list[object] = []
 
-    def listener(committed: Sequence[Record]) -> None:
-        heard.append((committed, replica.app("new")))
+    def listener(committed: Sequence[Record], here: bool) -> None:
+        heard.append((committed, here, replica.app("new")))
 
     replica.listen(listener)
     new = records.app("new")
     replica.commit([new], 1.0)
-    assert heard == [([new], new)]
+    assert heard == [([new], True, new)]
 
 
 def test_what_the_store_refuses_is_not_applied(
     replica: Replica, store: MemoryStore, clock: FakeClock
 ) -> None:
     heard: list[object] = []
-    replica.listen(heard.append)
+    replica.listen(lambda *told: heard.append(told))
     store.failure = StorageFull("The disk is full.")
     with pytest.raises(StorageFull):
         replica.commit([records.app("new")], 1.0)
@@ -176,7 +176,7 @@ def test_tombstones_are_forgotten_after_seven_days(
             app_tombstone(APP, later, WALL_S),
             queue_tombstone(QUEUE, later, WALL_S),
             queue_tombstone(other, later, WALL_S),
-            instance_tombstone(INSTANCE, WALL_S),
+            instance_tombstone(INSTANCE, later, WALL_S),
             records.app("kept"),
         ],
         1.0,

@@ -126,7 +126,7 @@ class Apps(Ground):
                     self._delete_elsewhere(instance, caller, deadline)
             now, stamp = self._clock.wall(), self._replica.next_stamp()
             records: list[Record] = [
-                *(instance_tombstone(instance, now) for instance in mine),
+                *(instance_tombstone(instance, stamp, now) for instance in mine),
                 *(queue_tombstone(queue, stamp, now) for queue in self._replica.queues_of(name)),
                 app_tombstone(app, stamp, now),
             ]

@@ -70,6 +70,7 @@ class Consumers(Queues):
             after = replace(
                 record,
                 queues=tuple(sorted({*record.queues, name})),
+                stamp=self._replica.next_stamp(),
                 version=record.version + 1,
                 updated_at=self._clock.wall(),
             )
@@ -120,7 +121,8 @@ class Consumers(Queues):
                 raise NotFound(
                     "consumer", queue, f"The instance {instance!r} does not consume from it."
                 )
-            self._commit([without_queue(record, queue, self._clock.wall())], deadline)
+            stamp = self._replica.next_stamp()
+            self._commit([without_queue(record, queue, stamp, self._clock.wall())], deadline)
             deed = f"consumer of {queue!r} cancelled"
             self._tell(
                 "instance.consumer-cancelled", caller, deed, app=app, instance=instance, queue=queue

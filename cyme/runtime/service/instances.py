@@ -225,7 +225,12 @@ class Instances(Apps):
         )
         if before is None or after == before:
             return after
-        return replace(after, version=before.version + 1, updated_at=self._clock.wall())
+        return replace(
+            after,
+            stamp=self._replica.next_stamp(),
+            version=before.version + 1,
+            updated_at=self._clock.wall(),
+        )
 
     def _new_instance(self, app: str, name: str) -> Instance:
         """Return the instance as it is when it is created with nothing said."""
@@ -237,6 +242,8 @@ class Instances(Apps):
             home=self._replica.branch_id,
             owner=self._replica.branch_id,
             epoch=tombstone.epoch + 1 if tombstone is not None else 1,
+            generation=tombstone.generation + 1 if tombstone is not None else 1,
+            stamp=self._replica.next_stamp(),
             version=tombstone.version + 1 if tombstone is not None else 1,
             spec=WorkerSpec(),
             created_at=now,
@@ -327,7 +334,8 @@ class Instances(Apps):
         with self._holding_instance(app, name, deadline):
             instance = self.instance(name, app)
             check_match("instance", instance, if_match)
-            self._commit([instance_tombstone(instance, self._clock.wall())], deadline)
+            stamp = self._replica.next_stamp()
+            self._commit([instance_tombstone(instance, stamp, self._clock.wall())], deadline)
             self._tell("instance.deleted", caller, "deleted", app=app, instance=name)
 
     def restart_instance(

@@ -150,11 +150,11 @@ class Queues(Instances):
             for instance in consuming:
                 if instance.owner != self._replica.branch_id:
                     self._cancel_elsewhere(instance, name, caller, deadline)
-            now = self._clock.wall()
+            now, stamp = self._clock.wall(), self._replica.next_stamp()
             mine = [i for i in consuming if i.owner == self._replica.branch_id]
             records: list[Record] = [
-                *(without_queue(instance, name, now) for instance in mine),
-                queue_tombstone(queue, self._replica.next_stamp(), now),
+                *(without_queue(instance, name, stamp, now) for instance in mine),
+                queue_tombstone(queue, stamp, now),
             ]
             self._commit(records, deadline)
             self._tell("queue.deleted", caller, f"queue {name!r} deleted", app=app, queue=name)
