@@ -208,3 +208,9 @@ class EmbeddedBrokerFailed(StartupError):
     """The embedded broker could not be started."""
 
     exit_code = 8
+
+
+class DuplicateBranch(StartupError):
+    """Another branch of this id is alive in the cluster."""
+
+    exit_code = 9

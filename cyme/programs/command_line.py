@@ -34,12 +34,14 @@ Examples:
   cyme-branch                                a branch on 127.0.0.1:8000, with a broker of its own
   cyme-branch :8001 -i branch1 -D cyme/branch1/
   CYME_BROKER=amqp://user:password@host:5672/vhost cyme-branch
+  cyme-branch --bind 0.0.0.0 --cluster-secret cyme.secret --join other-machine
   cyme-branch 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem
   cyme-branch --detach --pidfile /run/cyme.pid -D /var/lib/cyme
 
 Other commands (each has a --help of its own):
   cyme-branch token create|list|revoke       tokens for the HTTP API
   cyme-branch broker status|stop             the embedded broker
+  cyme-branch secret FILE                    a secret for a cluster of several machines
 
 Every option can also be set by a variable, CYME_ and its long name in capitals with underscores
 (CYME_SUP_INTERVAL=5), or in the settings file by its long name (sup-interval = 5). A flag wins
@@ -76,6 +78,10 @@ def _dispatch(arguments: list[str]) -> int:
             from cyme.programs.broker_commands import broker  # noqa: PLC0415 - as above
 
             return _call(broker, arguments[1:], f"{PROGRAM} broker")
+        case ["secret"]:
+            from cyme.programs.secret_commands import secret  # noqa: PLC0415 - as above
+
+            return _call(secret, arguments[1:], f"{PROGRAM} secret")
         case ["run"]:
             return _call(_run, arguments[1:], PROGRAM)
         case _:

@@ -35,6 +35,10 @@ class Signals:
             self._watchers.append(gevent.signal_handler(number, self._stop, number))
         self._watchers.append(gevent.signal_handler(signal.SIGHUP, self._hang_up))
 
+    def ask_to_stop(self) -> None:
+        """Stop as a signal would have it."""
+        self._asked.set()
+
     def is_stop_asked(self) -> bool:
         """Whether the process was asked to stop."""
         return bool(self._asked.is_set())

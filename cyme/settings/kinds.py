@@ -24,10 +24,14 @@ from cyme.errors import InvalidRequest
 PORT_MAX = 65535
 LOOPBACK = "127.0.0.1"
 
+#: The port of the cluster's calls where none is named; its beats have the next one.
+CLUSTER_PORT = 7700
+
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
+_LABEL_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}\Z")
 _WEBHOOK_WORDS = frozenset({"private", "loopback", "any"})
 
 
@@ -188,6 +192,46 @@ def parse_webhook_target(text: str) -> str:
     return parse_host(target)
 
 
+def parse_peer(text: str) -> Address:
+    """Read ``HOST`` or ``HOST:PORT`` of the cluster; without a port it is ``CLUSTER_PORT``."""
+    bare = text.startswith("[") and text.endswith("]")
+    if bare or ":" not in text:
+        text = f"{text}:{CLUSTER_PORT}"
+    try:
+        return parse_address(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is not an address; write it as host, host:{CLUSTER_PORT}, "
+            f"192.0.2.1:{CLUSTER_PORT} or [2001:db8::1]:{CLUSTER_PORT}"
+        ) from None
+
+
+def parse_label(text: str) -> tuple[str, str]:
+    """Read a label, ``key=value``."""
+    key, equals, value = text.strip().partition("=")
+    if not equals or not _LABEL_PART.match(key) or not _LABEL_PART.match(value):
+        raise ValueError(
+            f"{text!r} is not a label; write it as zone=a, both parts of up to 63 letters, "
+            "digits, '.', '_' and '-'"
+        )
+    return key, value
+
+
+def parse_takeover(text: str) -> float | None:
+    """Read a time in seconds, or ``off``."""
+    if text.strip().lower() in _FALSE - {"0"}:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.0 <= value <= _DAY_S:
+        raise ValueError(
+            f"{text!r} is neither a number of seconds from 0 to {_DAY_S:g} nor the word off"
+        )
+    return value
+
+
 def parse_umask(text: str) -> int:
     """Read an octal file mode mask."""
     try:
@@ -263,14 +307,21 @@ def _check_host(host: str) -> None:
             raise ValueError(f"{host!r} is not an IP address") from None
 
 
+_DAY_S = 86_400.0
+
 ADDRESS = Kind("[ADDR]:PORT", parse_address, file_types=(str, int))
 DATABASE = Kind("URL", parse_database, is_secret=True)
 GROUP = Kind("GROUP", parse_group, file_types=(str, int))
 HOSTS = Kind("HOST", parse_host, is_list=True)
+HOST = Kind("HOST", parse_host)
+LABELS = Kind("KEY=VALUE", parse_label, is_list=True)
 LEVEL = Kind("LEVEL", parse_level)
 NAME = Kind("NAME", parse_name)
 PATH = Kind("PATH", parse_path)
+PEER = Kind("ADDR[:PORT]", parse_peer)
+PEERS = Kind("HOST[:PORT]", parse_peer, is_list=True)
 SWITCH = Kind("", parse_switch, file_types=(bool,))
+TAKEOVER = Kind("SECONDS|off", parse_takeover, file_types=(str, int, float, bool))
 UMASK = Kind("MASK", parse_umask)
 URL = Kind("URL", parse_url, is_secret=True)
 USER = Kind("USER", parse_user, file_types=(str, int))

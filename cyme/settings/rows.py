@@ -15,6 +15,7 @@ class Section(StrEnum):
     """The groups of the help, in its order."""
 
     BRANCH = "The branch"
+    CLUSTER = "The cluster"
     BROKER = "Broker and results"
     HTTP = "HTTP and access"
     WORKERS = "Workers and their supervisor"

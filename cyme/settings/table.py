@@ -11,16 +11,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from cyme.core.branches import INSTANCES_MAX
 from cyme.settings.kinds import (
     ADDRESS,
+    CLUSTER_PORT,
     DATABASE,
     GROUP,
+    HOST,
     HOSTS,
+    LABELS,
     LEVEL,
     LOOPBACK,
     NAME,
     PATH,
+    PEER,
+    PEERS,
     SWITCH,
+    TAKEOVER,
     UMASK,
     URL,
     USER,
@@ -81,24 +88,109 @@ class Settings:
             default_text="SQLite in the branch's directory",
         ),
     )
-    cluster: str = field(
-        default="default",
-        metadata=row(
-            "cluster",
-            Section.BRANCH,
-            NAME,
-            "The name of the cluster. Branches of one user and one cluster name on one machine "
-            "share the embedded broker.",
-        ),
-    )
     state_dir: Path | None = field(
         default=None,
         metadata=row(
             "state-dir",
             Section.BRANCH,
             PATH,
-            "Where the branches of this user keep what they share, the embedded broker above all.",
+            "Where the branches of this user keep what they share: the embedded broker, and the "
+            "secret of a cluster on this machine.",
             default_text="$XDG_STATE_HOME/cyme or ~/.local/state/cyme",
+        ),
+    )
+
+    cluster: str = field(
+        default="default",
+        metadata=row(
+            "cluster",
+            Section.CLUSTER,
+            NAME,
+            "The name of the cluster. Branches find each other if they have the same, and those "
+            "of one user on one machine share the embedded broker.",
+        ),
+    )
+    join: tuple[Address, ...] = field(
+        default=(),
+        metadata=row(
+            "join",
+            Section.CLUSTER,
+            PEERS,
+            "A branch on another machine; one that can be reached is enough to find them all. "
+            "May be repeated.",
+            default_text="whoever is found on this network, and who was known before",
+        ),
+    )
+    bind: Address = field(
+        default=Address(LOOPBACK, 0),
+        metadata=row(
+            "bind",
+            Section.CLUSTER,
+            PEER,
+            "Where other branches reach this one: an address of this machine, or 0.0.0.0. Two "
+            "ports are bound, PORT and the next one. Any address but loopback needs "
+            "--cluster-secret.",
+            default_text=f"this machine alone; with an address but no port {CLUSTER_PORT}",
+        ),
+    )
+    advertise: str | None = field(
+        default=None,
+        metadata=row(
+            "advertise",
+            Section.CLUSTER,
+            HOST,
+            "The name or address that other branches are told to reach this one at.",
+            default_text="the bound address, or this machine's where that is 0.0.0.0",
+        ),
+    )
+    cluster_secret: Path | None = field(
+        default=None,
+        metadata=row(
+            "cluster-secret",
+            Section.CLUSTER,
+            PATH,
+            "The file with the cluster's secret, the same on every machine and readable for its "
+            "owner alone. cyme-branch secret FILE makes one. Whoever has it can run code on every "
+            "machine of the cluster.",
+            default_text="for a cluster on this machine one is made in the state directory",
+        ),
+    )
+    takeover_s: float | None = field(
+        default=30.0,
+        metadata=row(
+            "takeover",
+            Section.CLUSTER,
+            TAKEOVER,
+            "How long after a branch has failed this one takes its instances over. A worker that "
+            "still answers is left alone.",
+        ),
+    )
+    labels: tuple[tuple[str, str], ...] = field(
+        default=(),
+        metadata=row(
+            "label",
+            Section.CLUSTER,
+            LABELS,
+            "What this branch is or has. An instance with labels runs only on branches that have "
+            "all of them. May be repeated.",
+        ),
+    )
+    capacity: int = field(
+        default=INSTANCES_MAX,
+        metadata=row(
+            "capacity",
+            Section.CLUSTER,
+            count(0, 10_000),
+            "How many instances this branch runs at most. New ones go where most room is.",
+        ),
+    )
+    drain: bool = field(
+        default=False,
+        metadata=row(
+            "drain",
+            Section.CLUSTER,
+            SWITCH,
+            "Hand the instances over to other branches before this one stops.",
         ),
     )
 

@@ -9,15 +9,19 @@ from hypothesis import strategies as st
 
 from cyme.settings import TABLE, Address
 from cyme.settings.kinds import (
+    CLUSTER_PORT,
     count,
     parse_address,
     parse_database,
     parse_group,
     parse_host,
+    parse_label,
     parse_level,
     parse_name,
     parse_path,
+    parse_peer,
     parse_switch,
+    parse_takeover,
     parse_umask,
     parse_url,
     parse_user,
@@ -208,3 +212,39 @@ def test_every_setting_has_names_and_a_help_of_its_own() -> None:
     ):
         assert len(set(names)) == len(names)
     assert all(row.help.endswith(".") for row in TABLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("other", "other", CLUSTER_PORT),
+        ("other:7", "other", 7),
+        ("192.0.2.1", "192.0.2.1", CLUSTER_PORT),
+        ("[2001:db8::1]", "2001:db8::1", CLUSTER_PORT),
+        ("[::1]:0", "::1", 0),
+    ],
+)
+def test_a_branch_to_join_is_a_host_with_or_without_a_port(text: str, host: str, port: int) -> None:
+    assert parse_peer(text) == Address(host, port)
+
+
+@pytest.mark.parametrize("text", ["", "a b", "host:x", "::1", "http://host", "-x"])
+def test_what_is_no_branch_to_join_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="write it as"):
+        parse_peer(text)
+
+
+@pytest.mark.parametrize("text", ["zone", "=a", "zone=", "zo ne=a", "zone=a=b", "-z=a"])
+def test_a_label_is_a_key_and_a_value(text: str) -> None:
+    assert parse_label("zone=a-1") == ("zone", "a-1")
+    with pytest.raises(ValueError, match="zone=a"):
+        parse_label(text)
+
+
+def test_take_over_is_a_time_or_off() -> None:
+    assert parse_takeover("30") == 30.0
+    assert parse_takeover("0") == 0.0
+    assert parse_takeover("off") is None
+    for wrong in ("soon", "-1", "nan", "100000"):
+        with pytest.raises(ValueError, match="off"):
+            parse_takeover(wrong)

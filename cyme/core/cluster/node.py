@@ -409,6 +409,13 @@ class Node:
         words = [self.statement, *(member.statement for member in self._members)]
         return sorted(words, key=lambda word: word.branch)
 
+    def word(self, branch: str) -> Statement | None:
+        """Return the latest word about a branch, None if nobody knows it (any more)."""
+        if branch == self._me:
+            return self.statement
+        member = self._members.get(branch)
+        return None if member is None else member.statement
+
     def state(self, branch: str) -> BranchState | None:
         """Return what a branch is held to be, None if nobody knows it (any more)."""
         if branch == self._me:
