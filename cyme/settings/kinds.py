@@ -195,10 +195,9 @@ def parse_webhook_target(text: str) -> str:
 def parse_peer(text: str) -> Address:
     """Read ``HOST`` or ``HOST:PORT`` of the cluster; without a port it is ``CLUSTER_PORT``."""
     bare = text.startswith("[") and text.endswith("]")
-    if bare or ":" not in text:
-        text = f"{text}:{CLUSTER_PORT}"
+    whole = f"{text}:{CLUSTER_PORT}" if text and (bare or ":" not in text) else text
     try:
-        return parse_address(text)
+        return parse_address(whole)
     except ValueError:
         raise ValueError(
             f"{text!r} is not an address; write it as host, host:{CLUSTER_PORT}, "
