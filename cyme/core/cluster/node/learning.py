@@ -1,0 +1,215 @@
+"""What a node learns, of itself, of other branches and of records."""
+
+from __future__ import annotations
+
+from cyme.core.branches import BranchState
+from cyme.core.cluster.effects import (
+    Halt,
+    Link,
+    Reply,
+    Send,
+)
+from cyme.core.cluster.items import (
+    InstanceNews,
+    Item,
+    joined,
+    key_of,
+)
+from cyme.core.cluster.members import PRESENT, Statement
+from cyme.core.cluster.membership import Change
+from cyme.core.cluster.messages import (
+    Hello,
+    Message,
+    Ping,
+    Pong,
+    Welcome,
+)
+from cyme.core.cluster.node.ground import Ground
+from cyme.core.cluster.rumours import Outbox
+from cyme.core.model import App, BranchId, Instance, Queue, Record
+
+#: Those who came back are compared with soon, one after the other, in seconds.
+RETURNED_MAX = 1_000
+
+#: An epoch may be so far ahead of what is known of an instance; no fault makes it grow faster.
+EPOCH_JUMP_MAX = 100_000
+
+#: Records of others that are being written at a time; more wait for repair.
+ABSORBING_MAX = 20_000
+
+
+class Learning(Ground):
+    """Takes in items, however they came."""
+
+    # --- what is learnt -------------------------------------------------------------------------
+
+    def _take_item(
+        self, now: float, item: Item, link: Link | None, *, rumoured: bool = False
+    ) -> None:
+        """Take in an item; who learnt it otherwise than by a rumour makes it one."""
+        match item:
+            case Statement() if item.branch == self._me:
+                self._take_word_about_me(now, item, link)
+            case Statement():
+                self._take_statement(now, item, rumoured=rumoured)
+            case InstanceNews():
+                self._take_news(item)
+            case App() | Queue() | Instance():
+                self._take_record(now, item)
+
+    def _take_statement(self, now: float, word: Statement, *, rumoured: bool = False) -> Change:
+        change = self._members.take(now, word)
+        if change.disputed:
+            self._confront(now, word)
+        if change.taken:
+            self._table.put(change.after)
+            self._member_changed(now, change)
+        if change.worth_telling and not rumoured:
+            self._outbox.tell(word)
+        return change
+
+    def _member_changed(self, now: float, change: Change) -> None:
+        before, after = change.before, change.after
+        branch = after.branch
+        self._members_changed = True
+        was_present = before is not None and before.state in PRESENT
+        is_present = after.state in PRESENT
+        if is_present:
+            self._rings.add(branch)
+        else:
+            self._rings.remove(branch)
+            self._out += self._calls.on_gone(now, branch)
+        if before is not None and before.boot != after.boot:
+            self._out += self._calls.on_life(now, branch, after.boot)
+        if is_present and not was_present and before is not None:
+            self._returned[branch] = None
+            if len(self._returned) > RETURNED_MAX:
+                self._returned.popitem(last=False)
+        if after.state is BranchState.SUSPECT:
+            self._confront(now, after)
+        told = _deed(before, after)
+        if told is not None:
+            self._tell(f"branch.{told[0]}", f"branch {branch!r} {told[1]}", branch=branch)
+
+    def _take_news(self, news: InstanceNews) -> None:
+        record = self._view.instance(news.instance)
+        if record is not None and record.deleted:
+            return
+        known = self._table.get(key_of(news))
+        if joined(known, news) is not known:
+            self._table.put(news)
+
+    def _take_record(self, now: float, record: Record) -> None:
+        key = key_of(record)
+        known = self._table.get(key)
+        if joined(known, record) is known or key in self._absorbing:
+            return
+        if not _is_plausible(known, record) or len(self._absorbing) >= ABSORBING_MAX:
+            self.refused += 1
+            return
+        self._absorbing[key] = now
+        self._fresh.append(record)
+
+    def _changed(self, now: float, before: Instance | None, after: Instance) -> None:
+        self._view.note(now, before, after)
+        if after.deleted:
+            self._statuses.pop(after.name, None)
+            self._table.drop(("news", after.name))
+        elif before is None or (before.owner, before.epoch) != (after.owner, after.epoch):
+            self._tell_news(after)
+        self._out += self._ownership.on_applied(now, self._view, before, after)
+
+    # --- another branch of the same id ----------------------------------------------------------
+
+    def _take_from_rival(self, link: Link, message: Message) -> None:
+        """Take in a message of another life of this branch's own id."""
+        match message:
+            case Hello() if message.profile.nonce != self._profile.nonce:
+                words = (self.statement,)
+                self._out.append(
+                    Reply(link, Welcome(sender=self._sender, admitted=False, statements=words))
+                )
+            case Ping():
+                self._out.append(Reply(link, self._pong(message.number)))
+            case Pong():
+                self._meet_rival(message.about)
+            case Welcome():
+                for word in welcome_words(message, self._me):
+                    self._meet_rival(word)
+
+    def _meet_rival(self, word: Statement) -> None:
+        """Give way to a living branch of the same id, unless it has to."""
+        mine = self.statement
+        if word.branch != self._me or word.profile.nonce == mine.profile.nonce:
+            return
+        if not self._joining.joined or word.life > mine.life:
+            self._out.append(
+                Halt(
+                    f"Another branch {self._me!r} is alive at {word.profile.calls_at}"
+                    f"{_served(word)}, and this one is at {mine.profile.calls_at}{_served(mine)}. "
+                    "A branch id is unique in its cluster. If the directory of this branch is a "
+                    "copy of the other's, start it with a directory and an --id of its own; else "
+                    "stop one of the two."
+                )
+            )
+
+    def _take_word_about_me(self, now: float, word: Statement, link: Link | None) -> None:
+        mine = self.statement
+        if word.life == mine.life:
+            if word.incarnation > self._incarnation:
+                self.refused += 1  # nobody else may raise it
+            elif word.order > mine.order:
+                self._refute(link)
+        elif word.life > mine.life and self._joining.contest(now, word):
+            number = self._pings.new(now, self._me)
+            self._out.append(Send(word.profile.calls_at, self._ping(number, self._me, None)))
+
+    def _refute(self, link: Link | None) -> None:
+        self._incarnation += 1
+        self._awareness.worse()
+        self._say_of_myself()
+        if link is not None:
+            self._out.append(Reply(link, self._pong(0)))
+
+    def _outlive_rival(self) -> None:
+        """Take the place of a life that does not answer any more."""
+        rival = self._joining.rival
+        if rival is not None and rival.boot >= self._boot:
+            self._boot = rival.boot + 1
+            self._incarnation = 0
+            self._outbox = Outbox(self._me, self._boot)
+            self._say_of_myself()
+
+
+def welcome_words(welcome: Welcome, branch: BranchId) -> list[Statement]:
+    """Return what a welcome says about a branch."""
+    return [word for word in welcome.statements if word.branch == branch]
+
+
+def _served(word: Statement) -> str:
+    return f" ({word.profile.url})" if word.profile.url else ""
+
+
+def _is_plausible(known: Item | None, record: Record) -> bool:
+    """Tell whether a record can have come about: epochs grow with faults, not by leaps."""
+    if not isinstance(record, Instance):
+        return True
+    epoch = known.epoch if isinstance(known, Instance) else 0
+    return record.epoch <= epoch + EPOCH_JUMP_MAX
+
+
+def _deed(before: Statement | None, after: Statement) -> tuple[str, str] | None:
+    """Return what became of a branch, as a kind of event and in words; None if nothing did."""
+    if before is not None and (before.state, before.life) == (after.state, after.life):
+        return None
+    where = after.profile.calls_at
+    kind, words = {
+        BranchState.ALIVE: ("returned", f"is back at {where}"),
+        BranchState.SUSPECT: ("suspect", f"is silent, says {after.by!r}"),
+        BranchState.FAILED: ("failed", f"has failed, says {after.by!r}; it was at {where}"),
+        BranchState.LEAVING: ("leaving", "is about to stop"),
+        BranchState.LEFT: ("left", "stopped as it was asked to"),
+    }[after.state]
+    if before is None and after.state is BranchState.ALIVE:
+        return "joined", f"is in the cluster, at {where}"
+    return kind, words
