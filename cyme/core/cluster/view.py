@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from cyme.core.branches import BranchState
 from cyme.core.cluster.digests import Table
-from cyme.core.cluster.members import Statement
+from cyme.core.cluster.members import Profile, Statement
 from cyme.core.model import App, BranchId, Instance, Record
 
 
@@ -17,6 +17,10 @@ class Known(Protocol):
     @property
     def me(self) -> BranchId:
         """The id of this branch."""
+
+    @property
+    def statement(self) -> Statement:
+        """The word of this branch about itself."""
 
     @property
     def fenced(self) -> bool:
@@ -37,7 +41,7 @@ class Known(Protocol):
 
 
 class NodeView:
-    """Fulfils ``cyme.core.cluster.ownership.View``.
+    """Fulfils ``cyme.core.cluster.grounds.View``.
 
     Args:
         node: What is known of branches.
@@ -49,19 +53,24 @@ class NodeView:
         self._table = table
         self._instances: dict[str, Instance] = {}
         self._arrived: dict[str, float] = {}
-        self._owned: dict[str, set[str]] = {}
+        self._owned: dict[BranchId, set[str]] = {}
+        self._away: dict[BranchId, set[str]] = {}
 
     def note(self, now: float, before: Record | None, after: Record) -> None:
         """Take note of a record that is new or changed."""
         if not isinstance(after, Instance):
             return
-        if isinstance(before, Instance):
-            self._owned.get(before.owner, set()).discard(before.name)
-        if not isinstance(before, Instance) or before.owner != after.owner:
+        known = before if isinstance(before, Instance) else None
+        if known is not None:
+            _drop(self._owned, known.owner, known.name)
+            _drop(self._away, known.home, known.name)
+        if known is None or known.owner != after.owner:
             self._arrived[after.name] = now
         self._instances[after.name] = after
         if not after.deleted:
             self._owned.setdefault(after.owner, set()).add(after.name)
+            if after.home != after.owner:
+                self._away.setdefault(after.home, set()).add(after.name)
 
     def forget(self, record: Record) -> None:
         """Forget a tombstone."""
@@ -73,6 +82,11 @@ class NodeView:
     def me(self) -> BranchId:
         """This branch."""
         return self._node.me
+
+    @property
+    def profile(self) -> Profile:
+        """What this branch says of itself."""
+        return self._node.statement.profile
 
     @property
     def fenced(self) -> bool:
@@ -88,21 +102,25 @@ class NodeView:
         """Return an instance's record, tombstones included."""
         return self._instances.get(name)
 
-    def instances(self) -> Iterable[Instance]:
-        """Return the records of all instances, tombstones included."""
-        return self._instances.values()
+    def owners(self) -> Sequence[BranchId]:
+        """Return the branches that own living instances, sorted."""
+        return sorted(self._owned)
 
     def owned_by(self, branch: str) -> Sequence[Instance]:
         """Return the living instances of a branch, sorted by name."""
-        return [self._instances[name] for name in sorted(self._owned.get(branch, ()))]
+        return [self._instances[name] for name in sorted(self._owned.get(BranchId(branch), ()))]
+
+    def owned(self, branch: str) -> int:
+        """Return how many living instances a branch owns."""
+        return len(self._owned.get(BranchId(branch), ()))
+
+    def away_from(self, home: str) -> Sequence[Instance]:
+        """Return the living instances of a home that another branch owns, sorted by name."""
+        return [self._instances[name] for name in sorted(self._away.get(BranchId(home), ()))]
 
     def arrived_at(self, name: str) -> float:
         """Return when the owner of an instance was last learnt here (monotonic seconds)."""
         return self._arrived.get(name, 0.0)
-
-    def owned(self, branch: str) -> int:
-        """Return how many living instances a branch owns."""
-        return len(self._owned.get(branch, ()))
 
     def state(self, branch: str) -> BranchState | None:
         """Return what a branch is held to be, None if nobody knows it (any more)."""
@@ -121,6 +139,10 @@ class NodeView:
         app = self._table.get(("app", name))
         return app if isinstance(app, App) and not app.deleted else None
 
-    def has_app(self, name: str) -> bool:
-        """Tell whether the app is known here and not deleted."""
-        return self.app(name) is not None
+
+def _drop(names: dict[BranchId, set[str]], key: BranchId, name: str) -> None:
+    """Remove a name from an index, and its set where that becomes empty."""
+    if key in names:
+        names[key].discard(name)
+        if not names[key]:
+            del names[key]
