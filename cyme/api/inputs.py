@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 TEXT_CHARS_MAX = 8192
+LABELS_CHARS_MAX = 4096
 CONCURRENCY_MAX = 10_000
 WAIT_S_MAX = 600.0
 WAIT_S_DEFAULT = 60.0
@@ -64,6 +65,10 @@ Names = Annotated[
 ]
 Environment = Annotated[
     dict[str, str], Meta(max_length=1000, description="a JSON object of names and texts")
+]
+Labels = Annotated[
+    Annotated[str, Meta(max_length=LABELS_CHARS_MAX)] | dict[str, str],
+    Meta(description="labels such as zone=a,disk=ssd, or a JSON object of them"),
 ]
 Options = Annotated[dict[str, Any], Meta(description="a JSON object")]
 Seconds = Annotated[
@@ -126,6 +131,7 @@ class WorkerParameters(Struct, kw_only=True):
     workdir: Path | None = None
     python: Path | None = None
     env: Environment | None = None
+    labels: Labels | None = None
 
 
 class InstanceParameters(WorkerParameters, kw_only=True):

@@ -53,6 +53,7 @@ class WorkerReply(msgspec.Struct, frozen=True, kw_only=True):
     workdir: str | None
     python: str | None
     env: Mapping[str, str] | None
+    labels: Mapping[str, str] | None
 
 
 class AppReply(WorkerReply, frozen=True, kw_only=True):
@@ -210,6 +211,7 @@ class Representations:
             "workdir": spec.workdir,
             "python": spec.python,
             "env": env,
+            "labels": dict(spec.labels) if spec.labels is not None else None,
         }
 
     def _broker(self, broker: Broker, may_write: bool) -> BrokerReply:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, replace
 
+from cyme.core.labels import read_labels
 from cyme.core.model import App, Instance, Queue, Stamp, WorkerSpec
 
 
@@ -22,8 +23,10 @@ def _normal(name: str, value: object) -> object:
             return tuple(sorted(value.items()))
         case "env", list() | tuple():
             return tuple(sorted((key, text) for key, text in value))
-        case (("arguments" | "extra_config"), str()) if not value.strip():
+        case (("arguments" | "extra_config" | "labels"), str()) if not value.strip():
             return None
+        case "labels", str() | Mapping() | list() | tuple():
+            return read_labels(value)
     return value
 
 

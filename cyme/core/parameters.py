@@ -12,6 +12,7 @@ from dataclasses import fields
 from urllib.parse import parse_qsl, urlsplit
 
 from cyme.core.access import CODE_CHOOSING, Role
+from cyme.core.labels import read_labels
 from cyme.core.model import Broker, WorkerSpec
 from cyme.core.names import check_name
 from cyme.core.pools import POOLS
@@ -344,6 +345,10 @@ def _pairs(value: object) -> list[tuple[str, str]]:
     return pairs
 
 
+def _check_labels(value: object) -> None:
+    read_labels(value)
+
+
 def _check_queues(value: object) -> None:
     names = _items(value)
     if len(names) > QUEUES_PER_INSTANCE_MAX:
@@ -373,6 +378,7 @@ _CHECKS: Mapping[str, Callable[[object], None]] = {
     "workdir": _check_path,
     "python": _check_path,
     "env": _check_env,
+    "labels": _check_labels,
     "queues": _check_queues,
 }
 

@@ -214,6 +214,23 @@ def test_shows_secrets_to_those_only_who_may_write(branch: FakeBranch) -> None:
     assert shown.headers["cache-control"] == "no-store"
 
 
+def test_labels_are_taken_as_text_or_json_and_shown_as_an_object(branch: FakeBranch) -> None:
+    client = branch.client
+    assert client.simulate_put("/foo/").json["labels"] is None
+    assert client.simulate_put("/foo/instances/i/").json["labels"] is None
+    form = {"labels": "zone=a,disk=ssd"}
+    assert client.simulate_put("/foo/", params=form).json["labels"] == {"disk": "ssd", "zone": "a"}
+    assert client.simulate_get("/foo/instances/i/").json["labels"] == {"disk": "ssd", "zone": "a"}
+    own = client.simulate_put("/foo/instances/i/", json={"labels": {"zone": "b"}})
+    assert own.json["labels"] == {"zone": "b"}
+    none = client.simulate_put("/foo/instances/i/", params={"labels": "{}"})
+    assert none.json["labels"] == {}
+    back = client.simulate_put("/foo/instances/i/", json={"labels": None})
+    assert back.json["labels"] == {"disk": "ssd", "zone": "a"}
+    wrong = client.simulate_put("/foo/?labels=zone")
+    assert (wrong.status_code, "zone=a,disk=ssd" in wrong.json["detail"]) == (400, True)
+
+
 def test_lets_only_administrators_choose_code(branch: FakeBranch) -> None:
     branch.closed.simulate_put("/foo/", headers=ADMIN)
     refused = branch.closed.simulate_put("/foo/?celery_app=proj", headers=OPERATOR)

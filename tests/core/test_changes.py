@@ -34,6 +34,18 @@ def test_equal_environments_are_kept_alike(env: object) -> None:
     assert spec_with(WorkerSpec(), {"env": env}).env == (("A", "1"), ("B", "2"))
 
 
+@pytest.mark.parametrize("labels", ["b=2,a=1", {"b": "2", "a": "1"}, (("b", "2"), ("a", "1"))])
+def test_equal_labels_are_kept_alike(labels: object) -> None:
+    assert spec_with(WorkerSpec(), {"labels": labels}).labels == (("a", "1"), ("b", "2"))
+
+
+def test_labels_are_reset_by_nothing_and_are_none_by_an_empty_map() -> None:
+    spec = WorkerSpec(labels=(("a", "1"),))
+    assert spec_with(spec, {"labels": None}).labels is None
+    assert spec_with(spec, {"labels": ""}).labels is None
+    assert spec_with(spec, {"labels": {}}).over(spec).labels == ()
+
+
 def test_blank_arguments_are_none() -> None:
     spec = spec_with(WorkerSpec(arguments="-B"), {"arguments": " ", "extra_config": ""})
     assert spec == WorkerSpec()

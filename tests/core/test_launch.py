@@ -269,6 +269,11 @@ def test_limits_change_the_digest_only_where_the_pool_cannot_change() -> None:
     assert few.digest != _launch(pool="threads", max_concurrency=4).digest
 
 
+def test_labels_do_not_change_the_digest() -> None:
+    labelled = _launch(labels=(("zone", "a"),))
+    assert labelled == _launch()
+
+
 def test_queues_do_not_change_the_digest() -> None:
     topic = records.queue("t", exchange_type="topic")
     assert _launch(None, records.queue(), topic).digest == _launch().digest
