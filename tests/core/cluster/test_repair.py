@@ -204,7 +204,7 @@ def test_digests_of_another_number_of_buckets_are_not_compared() -> None:
 def test_buckets_that_there_are_not_are_passed_over() -> None:
     a = Branch("a", _apps(1))
     bucket = bucket_of(("app", "a0"))
-    message = Summaries(sender=a.me, buckets=(-1, BUCKETS, bucket, bucket), summaries=())
+    message = Summaries(sender=a.me, buckets=(-BUCKETS - 1, BUCKETS, bucket, bucket), summaries=())
     assert a.hear(b"b", message) == [Reply(b"b", Items(sender=a.me, items=tuple(_apps(1))))]
 
 
