@@ -17,10 +17,15 @@ _RETRY_AFTER_S = "5"
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """Whether the branch can do its work, and what keeps it from it."""
+    """Whether the branch can do its work, and what keeps it from it.
+
+    A fenced branch answers for the cluster like any other; only its workers are left as they are
+    until it knows which of them are its own.
+    """
 
     ready: bool
     reasons: list[str]
+    fenced: bool
 
 
 class Health:
@@ -48,7 +53,11 @@ class Health:
         reasons = list(self._service.ready())
         if reasons:
             resp.set_header("Retry-After", _RETRY_AFTER_S)
-        answer(resp, Readiness(not reasons, reasons), status=503 if reasons else 200)
+        answer(
+            resp,
+            Readiness(not reasons, reasons, self._service.is_fenced()),
+            status=503 if reasons else 200,
+        )
 
     on_head_ping = on_get_ping
     on_put_ping = on_get_ping

@@ -192,6 +192,18 @@ class SendHeaders(Struct, kw_only=True):
     timeout: Timeout | None = field(default=None, name="X-Cyme-Timeout")
 
 
+class MoveParameters(Struct, kw_only=True):
+    """Where an instance moves to; without a branch to whichever is fit."""
+
+    branch: Name | None = None
+
+
+class RebalanceParameters(Struct, kw_only=True):
+    """Whether instances really move, or it is only told which would."""
+
+    dry_run: Flag = False
+
+
 class WaitParameters(Struct, kw_only=True):
     """How long a task is waited for."""
 

@@ -14,6 +14,7 @@ from cyme.api.conditions import expected_version, preferred_wait_s, tag_of
 from cyme.api.inputs import (
     AutoscaleParameters,
     InstanceParameters,
+    MoveParameters,
     NewInstanceParameters,
 )
 from cyme.api.operations import CALL_TIMEOUT_S, CONDITIONS, Request, operation
@@ -31,9 +32,11 @@ from cyme.api.representations import (
 from cyme.core.access import Role
 from cyme.core.model import Instance
 from cyme.core.parameters import check_changes
-from cyme.core.status import InstanceStatus
 from cyme.errors import InvalidRequest
-from cyme.runtime.service import Service
+from cyme.runtime.service import Service, Standing
+
+#: A move waits for a worker to start elsewhere, at most so long, in seconds.
+MOVE_TIMEOUT_S = 60.0
 
 IDEMPOTENCY_KEY_CHARS_MAX = 255
 
@@ -79,9 +82,8 @@ class Instances:
         self, req: Request, resp: falcon.Response, name: str, app: str | None = None
     ) -> None:
         """Show an instance."""
-        service = self._service
-        instance = service.instance(name, app)
-        self._show(req, resp, instance, service.status(name))
+        instance = self._service.instance(name, app)
+        self._show(req, resp, instance, self._service.standing(instance))
 
     @operation(
         "Create or change an instance",
@@ -176,7 +178,33 @@ class Instances:
     @operation("Show what happened to an instance", gives=list[EventReply])
     def on_get_events(self, req: Request, resp: falcon.Response, app: str, name: str) -> None:
         """Show an instance's history, the oldest event first."""
-        answer(resp, [event_reply(event) for event in self._service.history(app, name)])
+        events = self._service.history(app, name, timeout_s=CALL_TIMEOUT_S)
+        answer(resp, [event_reply(event) for event in events])
+
+    @operation(
+        "Move an instance to another branch",
+        role=Role.OPERATOR,
+        takes=MoveParameters,
+        gives=InstanceReply,
+        statuses=(200, 202),
+        may_be_async=True,
+    )
+    def on_put_move(self, req: Request, resp: falcon.Response, app: str, name: str) -> None:
+        """Move an instance: its worker runs there before it stops here."""
+        move = functools.partial(
+            self._service.move_instance,
+            name,
+            app,
+            branch=req.given.get("branch"),
+            caller=req.caller,
+            timeout_s=MOVE_TIMEOUT_S,
+        )
+        if req.is_async:
+            self._service.instance(name, app)
+            answer_later(resp, self._service, move, "instance", Accepted(name=name, app=app))
+            return
+        instance = move().record
+        self._show(req, resp, instance, self._service.standing(instance))
 
     on_head_all = on_get_all
     on_head_collection = on_get_collection
@@ -187,6 +215,7 @@ class Instances:
     on_head_autoscale = on_get_autoscale
     on_post_autoscale = on_put_autoscale
     on_post_restart = on_put_restart
+    on_post_move = on_put_move
     on_head_events = on_get_events
 
     def _put(
@@ -236,34 +265,33 @@ class Instances:
                 resp, Accepted(name=instance.name, app=app), status=202, location=_path(instance)
             )
             return
-        status = self._status_after(req, resp, instance)
-        self._show(req, resp, instance, status, is_new=written.created)
+        standing = self._standing_after(req, resp, instance)
+        self._show(req, resp, instance, standing, is_new=written.created)
 
-    def _status_after(
-        self, req: Request, resp: falcon.Response, instance: Instance
-    ) -> InstanceStatus:
+    def _standing_after(self, req: Request, resp: falcon.Response, instance: Instance) -> Standing:
         wait_s = preferred_wait_s(req)
         if wait_s is None:
-            return self._service.status(instance.name)
+            return self._service.standing(instance)
         resp.set_header("Preference-Applied", f"wait={wait_s:g}")
-        return self._service.wait_until_running(instance.name, wait_s)
+        return self._service.wait_until_running(instance, wait_s)
 
     def _show(
         self,
         req: Request,
         resp: falcon.Response,
         instance: Instance,
-        status: InstanceStatus,
+        standing: Standing,
         *,
         is_new: bool = False,
     ) -> None:
         spec = self._service.effective(instance)
         answer(
             resp,
-            self._representations.instance(instance, spec, status, req.caller),
+            self._representations.instance(instance, spec, standing, req.caller),
             status=201 if is_new else 200,
             tag=tag_of(instance),
             location=_path(instance) if is_new else None,
+            age_s=standing.age_s,
         )
 
 

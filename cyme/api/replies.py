@@ -23,6 +23,7 @@ def answer(
     status: int = 200,
     tag: str | None = None,
     location: str | None = None,
+    age_s: float | None = None,
 ) -> None:
     """Answer with a representation.
 
@@ -32,6 +33,8 @@ def answer(
         status: The HTTP status.
         tag: The entity tag of what is represented, quoted.
         location: The path of what was created.
+        age_s: How long ago another branch told what is represented, in seconds (RFC 9111,
+            section 5.1); None where this branch knows by itself.
     """
     resp.data = _encode(body)
     if status != 200:  # noqa: PLR2004 - falcon's default
@@ -40,6 +43,8 @@ def answer(
         resp.set_header("ETag", tag)
     if location is not None:
         resp.set_header("Location", location)
+    if age_s is not None:
+        resp.set_header("Age", str(int(age_s)))
 
 
 def answer_later(

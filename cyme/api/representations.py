@@ -12,10 +12,12 @@ from typing import Any
 import msgspec
 
 from cyme.core.access import Caller, Role
-from cyme.core.branches import BranchInfo
+from cyme.core.branches import BranchInfo, BranchState, BranchVitals, ClusterView
 from cyme.core.events import Event
 from cyme.core.model import MASK, App, Broker, Instance, Queue, WorkerSpec, env_map, masked
-from cyme.core.status import InstanceState, InstanceStatus
+from cyme.core.placement import Move
+from cyme.core.status import InstanceState
+from cyme.runtime.service import Standing
 
 _BROKERS_CACHED_MAX = 512
 
@@ -75,6 +77,7 @@ class InstanceReply(WorkerReply, frozen=True, kw_only=True):
     reason: str
     pids: Sequence[int]
     restarts: int
+    as_of: datetime
     version: int
     created_at: datetime
     updated_at: datetime
@@ -91,18 +94,63 @@ class QueueReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BranchReply(msgspec.Struct, frozen=True, kw_only=True):
-    """A branch, as this one knows it."""
+    """A branch, as this one knows it; how it does is null where it cannot be asked."""
 
     id: str
-    state: str
+    state: BranchState
     url: str | None
+    address: str | None
     port: int | None
     loglevel: str
     logfile: str | None
     numc: int
     sup_interval: float
-    instances_max: int
     version: str
+    labels: Mapping[str, str]
+    drained: bool
+    capacity: int
+    instances: int
+    load: float | None
+    hub_lag_s: float | None
+    boot: int
+    incarnation: int
+    since: datetime
+    heard_s: float
+    accused_by: str | None
+
+
+class MemberReply(msgspec.Struct, frozen=True, kw_only=True):
+    """A branch as a member of the cluster; ``epochs`` is the sum of those of its instances."""
+
+    id: str
+    state: BranchState
+    incarnation: int
+    boot: int
+    since: datetime
+    heard_s: float
+    accused_by: str | None
+    instances: int
+    epochs: int
+    url: str | None
+
+
+class ClusterReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The cluster as this branch sees it; whoever has the same digest knows the same."""
+
+    name: str
+    branch: str
+    digest: str
+    fenced: bool
+    branches: Sequence[MemberReply]
+
+
+class MoveReply(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance that is to move; without a target it stays, for the reason that is given."""
+
+    instance: str
+    source: str
+    target: str | None
+    reason: str
 
 
 class EventReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,16 +214,17 @@ class Representations:
         )
 
     def instance(
-        self, instance: Instance, spec: WorkerSpec, status: InstanceStatus, caller: Caller
+        self, instance: Instance, spec: WorkerSpec, standing: Standing, caller: Caller
     ) -> InstanceReply:
         """Return an instance as ``caller`` may see it.
 
         Args:
             instance: Its record.
             spec: How it is run, defaults included.
-            status: How it fares.
+            standing: How it fares, and when that was so.
             caller: Who is answered.
         """
+        status = standing.status
         return InstanceReply(
             name=instance.name,
             app=instance.app,
@@ -185,6 +234,7 @@ class Representations:
             reason=status.reason,
             pids=status.pids,
             restarts=status.restarts,
+            as_of=_moment(standing.as_of),
             version=instance.version,
             created_at=_moment(instance.created_at),
             updated_at=_moment(instance.updated_at),
@@ -244,19 +294,73 @@ def queue_reply(queue: Queue) -> QueueReply:
     )
 
 
-def branch_reply(branch: BranchInfo) -> BranchReply:
-    """Return a branch."""
+def branch_reply(branch: BranchInfo, instances: int, vitals: BranchVitals | None) -> BranchReply:
+    """Return a branch.
+
+    Args:
+        branch: What is known of it.
+        instances: How many instances it owns.
+        vitals: How it does, None if it cannot be asked.
+    """
     return BranchReply(
         id=branch.id,
         state=branch.state,
         url=branch.url,
+        address=branch.address,
         port=branch.port,
         loglevel=branch.loglevel,
         logfile=branch.logfile,
         numc=branch.numc,
         sup_interval=branch.sup_interval_s,
-        instances_max=branch.instances_max,
         version=branch.version,
+        labels=dict(branch.labels),
+        drained=branch.drained,
+        capacity=branch.instances_max,
+        instances=instances,
+        load=vitals.load if vitals is not None else None,
+        hub_lag_s=vitals.hub_lag_s if vitals is not None else None,
+        boot=branch.boot,
+        incarnation=branch.incarnation,
+        since=_moment(branch.since),
+        heard_s=branch.heard_s,
+        accused_by=branch.accused_by,
+    )
+
+
+def cluster_reply(view: ClusterView, instances: Mapping[str, int]) -> ClusterReply:
+    """Return the cluster.
+
+    Args:
+        view: The cluster as this branch sees it.
+        instances: How many instances each branch owns.
+    """
+    return ClusterReply(
+        name=view.name,
+        branch=view.branch,
+        digest=view.digest,
+        fenced=view.fenced,
+        branches=[
+            MemberReply(
+                id=each.id,
+                state=each.state,
+                incarnation=each.incarnation,
+                boot=each.boot,
+                since=_moment(each.since),
+                heard_s=each.heard_s,
+                accused_by=each.accused_by,
+                instances=instances.get(each.id, 0),
+                epochs=view.epochs.get(each.id, 0),
+                url=each.url,
+            )
+            for each in view.branches
+        ],
+    )
+
+
+def move_reply(move: Move) -> MoveReply:
+    """Return a move."""
+    return MoveReply(
+        instance=move.instance, source=move.source, target=move.target, reason=move.reason
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cyme.api.apps import Apps
 from cyme.api.branches import Branches
+from cyme.api.cluster import Cluster
 from cyme.api.consumers import Consumers
 from cyme.api.health import Health
 from cyme.api.instances import Instances
@@ -72,6 +73,7 @@ def routes(service: Service) -> list[Route]:
     queues = Queues(service)
     consumers = Consumers(service)
     branches = Branches(service)
+    cluster = Cluster(service)
     queued = QueuedUrls(service)
     tasks = Tasks(service)
     health = Health(service)
@@ -86,6 +88,7 @@ def routes(service: Service) -> list[Route]:
         Route(f"{one}/stats", instances, "stats"),
         Route(f"{one}/autoscale", instances, "autoscale"),
         Route(f"{one}/restart", instances, "restart"),
+        Route(f"{one}/move", instances, "move"),
         Route(f"{one}/events", instances, "events"),
         Route(f"{one}/queues", consumers, "collection"),
         Route(f"{one}/queues/{{queue}}", consumers),
@@ -98,6 +101,10 @@ def routes(service: Service) -> list[Route]:
         Route("/{app}/query/{task}/wait", tasks, "wait"),
         Route("/branches", branches, "collection"),
         Route("/branches/{branch}", branches),
+        Route("/branches/{branch}/drain", branches, "drain"),
+        Route("/branches/{branch}/undrain", branches, "undrain"),
+        Route("/cluster", cluster),
+        Route("/cluster/rebalance", cluster, "rebalance"),
         Route("/ping", health, "ping"),
         Route("/healthz", health, "alive"),
         Route("/readyz", health, "ready"),

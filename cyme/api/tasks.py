@@ -131,7 +131,7 @@ class Tasks:
     def on_get_wait(self, req: Request, resp: falcon.Response, app: str, task: str) -> None:
         """Wait until a task is done, at most ``timeout`` seconds, and show its result."""
         timeout_s = float(req.given.get("timeout", WAIT_S_DEFAULT))
-        outcome = self._service.wait(app, task, timeout_s=timeout_s)
+        outcome = self._service.wait(app, task, wait_s=timeout_s)
         if not outcome.state.is_final:
             raise StillWaiting(task, outcome.state, timeout_s)
         answer(resp, _result(task, outcome))

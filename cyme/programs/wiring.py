@@ -125,7 +125,7 @@ class Wiring:
             brokers=brokers,
             tasks=gateway,
             journal=journal,
-            members=Alone(info),
+            members=Alone(info, replica),
             clock=self._clock,
             default_broker=default.broker,
             default_result_backend=default.result_backend,

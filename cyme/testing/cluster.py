@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from cyme.core.branches import BranchInfo
-from cyme.core.model import BranchId
+from cyme.core.branches import BranchInfo, ClusterView
+from cyme.core.model import BranchId, Instance
 from cyme.core.status import UNSEEN, InstanceState, InstanceStatus
+from cyme.errors import CymeError
 from cyme.testing.clock import WALL_S
 
 
@@ -18,12 +19,14 @@ class FakeSupervisor:
         statuses: The state of each instance; what is not here was not seen yet.
         restarted: Instances whose restart was asked for, in order.
         waited: Instances that were waited for, in order.
+        gone: Instances that were waited for until they were gone, in order.
     """
 
     def __init__(self) -> None:
         self.statuses: dict[str, InstanceStatus] = {}
         self.restarted: list[str] = []
         self.waited: list[str] = []
+        self.gone: list[str] = []
 
     def runs(self, instance: str, *pids: int) -> None:
         """Say that an instance runs."""
@@ -45,6 +48,15 @@ class FakeSupervisor:
         self.waited.append(instance)
         return self.status(instance)
 
+    def wait_gone(
+        self,
+        instance: str,
+        timeout_s: float,  # noqa: ARG002 - the supervisor's signature
+    ) -> bool:
+        """Tell at once that it is."""
+        self.gone.append(instance)
+        return True
+
     def restart(self, instance: str) -> None:
         """Remember that a restart was asked for."""
         self.restarted.append(instance)
@@ -54,17 +66,28 @@ class FakeMembers:
     """The ``Members`` port: branches that a test names, and calls to them that it keeps.
 
     Args:
-        *infos: The branches, this one among them.
+        *infos: The branches; the first is this one.
 
     Attributes:
         forwarded: Every call: the branch, the call's name, its arguments.
-        answer: What performs a forwarded call.
+        answer: What performs a forwarded call; takes the branch, the name and the arguments.
+        statuses: How instances of others are, and how old that is; unknown what is not here.
+        fenced: Whether this branch does not know yet what it owns.
+        taken: The names of the instances that were taken over, in order.
+        failure: Raised when an instance is to be taken over, unless it is None.
+        before_take: Called before an instance is taken over; may wait.
     """
 
     def __init__(self, *infos: BranchInfo) -> None:
         self._infos = {info.id: info for info in infos}
+        self._here = infos[0].id
         self.forwarded: list[tuple[str, str, Mapping[str, object]]] = []
-        self.answer: Callable[[str, Mapping[str, object]], object] = lambda _call, _arguments: None
+        self.answer: Callable[[str, str, Mapping[str, object]], object] = lambda *_: None
+        self.statuses: dict[str, tuple[InstanceStatus, float]] = {}
+        self.fenced = False
+        self.taken: list[str] = []
+        self.failure: CymeError | None = None
+        self.before_take: Callable[[], None] = lambda: None
 
     def ids(self) -> Sequence[BranchId]:
         """Return the ids of all branches, sorted."""
@@ -74,10 +97,31 @@ class FakeMembers:
         """Return what is known of a branch."""
         return self._infos.get(BranchId(branch))
 
+    def view(self) -> ClusterView:
+        """Return the cluster as the test made it."""
+        return ClusterView(
+            name="test",
+            branch=self._here,
+            digest="0123456789abcdef",
+            fenced=self.fenced,
+            branches=tuple(self._infos[branch] for branch in self.ids()),
+            epochs=dict.fromkeys(self.ids(), 0),
+        )
+
+    def status(self, instance: Instance) -> tuple[InstanceStatus, float]:
+        """Return what the test said of an instance."""
+        unknown = InstanceStatus(state=InstanceState.UNKNOWN, reason="nobody has told of it")
+        return self.statuses.get(instance.name, (unknown, 0.0))
+
+    def may_act(self) -> bool:
+        """Tell what the test said."""
+        return not self.fenced
+
     def change(self, branch: str, **changes: object) -> None:
-        """Change what is known of a branch."""
-        info = self._infos[BranchId(branch)]
-        self._infos[info.id] = replace(info, **changes)  # type: ignore[arg-type]  # a test's word
+        """Change what is known of a branch, or make one known."""
+        id_ = BranchId(branch)
+        known = self._infos.get(id_, BranchInfo(id=id_))
+        self._infos[id_] = replace(known, **changes)  # type: ignore[arg-type]  # a test's word
 
     def forward(
         self,
@@ -89,4 +133,22 @@ class FakeMembers:
     ) -> object:
         """Keep the call and answer as the test said."""
         self.forwarded.append((branch, call, arguments))
-        return self.answer(call, arguments)
+        return self.answer(branch, call, arguments)
+
+    def take(
+        self,
+        instance: Instance,
+        *,
+        timeout_s: float,  # noqa: ARG002 - the port's signature
+    ) -> Instance:
+        """Return the instance as it is when this branch has become its home and owner."""
+        self.before_take()
+        if self.failure is not None:
+            raise self.failure
+        self.taken.append(instance.name)
+        here = self._here
+        return replace(instance, home=here, owner=here, epoch=instance.epoch + 1)
+
+    def drain(self, drained: bool) -> None:
+        """Take note whether this branch takes instances."""
+        self.change(self._here, drained=drained)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cyme.core.access import Caller, Role, require
@@ -14,20 +14,16 @@ from cyme.core.changes import (
     what_changed,
 )
 from cyme.core.launch import effective_spec
-from cyme.core.model import App, AppName, Instance, Record, WorkerSpec
+from cyme.core.model import EPOCH_STAMP, App, AppName, Instance, Record, WorkerSpec
 from cyme.core.names import check_name
 from cyme.core.parameters import SPEC_PARAMETERS, check_changes, check_spec
 from cyme.errors import Conflict, Fault, InvalidRequest, TooLarge
-from cyme.runtime.service.ground import (
-    APPS_MAX,
-    Ground,
-    Written,
-    check_match,
-    names_told,
-)
+from cyme.runtime.service.cluster import Cluster
+from cyme.runtime.service.ground import APPS_MAX, Written, check_match, names_told
+from cyme.runtime.service.remote import remote
 
 
-class Apps(Ground):
+class Apps(Cluster):
     """Apps: the defaults of their instances, and the broker that all in them share."""
 
     def app_names(self) -> list[str]:
@@ -111,43 +107,78 @@ class Apps(Ground):
         """
         require(caller, Role.OPERATOR, "delete apps")
         deadline = self._deadline(timeout_s)
+        check_match("app", self.app(name), if_match)
+        # No lock is held while others work, as they might wait for this branch meanwhile.
+        gone = self._at_all_owners(
+            self._deletable(name, force=force),
+            self.delete_instances_here,
+            deadline=deadline,
+            app=name,
+            caller=caller,
+        )
         with self._holding_app(name, deadline, alone=True):
             app = self.app(name)
             check_match("app", app, if_match)
-            instances = self._replica.instances_of(name)
-            if instances and not force:
-                raise Conflict(
-                    f"The app {name!r} has instances: {names_told([i.name for i in instances])}. "
-                    "Delete them first, or give force=true to delete all of it."
-                )
-            mine = [i for i in instances if i.owner == self._replica.branch_id]
-            for instance in instances:
-                if instance.owner != self._replica.branch_id:
-                    self._delete_elsewhere(instance, caller, deadline)
+            instances = [i for i in self._deletable(name, force=force) if i.name not in gone]
+            self._check_all_mine(instances)
             now, stamp = self._clock.wall(), self._replica.next_stamp()
+            tombstones = [instance_tombstone(instance, stamp, now) for instance in instances]
             records: list[Record] = [
-                *(instance_tombstone(instance, stamp, now) for instance in mine),
+                *tombstones,
                 *(queue_tombstone(queue, stamp, now) for queue in self._replica.queues_of(name)),
                 app_tombstone(app, stamp, now),
             ]
             self._commit(records, deadline)
-            for instance in mine:
-                self._tell(
-                    "instance.deleted",
-                    caller,
-                    "deleted with its app",
-                    app=name,
-                    instance=instance.name,
-                )
+            self._tell_buried(tombstones, caller)
             self._tell("app.deleted", caller, "deleted", app=name)
 
-    def _delete_elsewhere(self, instance: Instance, caller: Caller, deadline: float) -> None:
-        self._members.forward(
-            instance.owner,
-            "delete_instance",
-            {"name": instance.name, "app": instance.app, "caller": caller, "if_match": None},
-            timeout_s=deadline - self._clock.monotonic(),
-        )
+    @remote(writes=True)
+    def delete_instances_here(
+        self, app: str, names: tuple[str, ...], *, caller: Caller, timeout_s: float
+    ) -> tuple[Instance, ...]:
+        """Delete instances that this branch owns, all or none, with their app.
+
+        Args:
+            app: The app.
+            names: The instances of it; what is deleted already is passed over.
+            caller: Who asks.
+            timeout_s: How long it may take, in seconds.
+
+        Returns:
+            What is left of them.
+
+        Raises:
+            NotOwner: Another branch owns one of them by now.
+            StorageUnavailable: The database does not take it; nothing changed.
+            DeadlineExceeded: It took too long.
+        """
+        deadline = self._deadline(timeout_s)
+        with self._holding_app(app, deadline, alone=True):
+            now, stamp = self._clock.wall(), self._replica.next_stamp()
+            living = [name for name in names if self._replica.instance(name) is not None]
+            tombstones = [instance_tombstone(self._owned(name, app), stamp, now) for name in living]
+            self._commit(tombstones, deadline)
+            self._tell_buried(tombstones, caller)
+        return tuple(tombstones)
+
+    def _deletable(self, app: str, *, force: bool) -> list[Instance]:
+        """Return the instances that are to be deleted with their app.
+
+        Raises:
+            Conflict: There are some, and ``force`` is not given.
+        """
+        instances = self._replica.instances_of(app)
+        if instances and not force:
+            raise Conflict(
+                f"The app {app!r} has instances: {names_told([i.name for i in instances])}. "
+                "Delete them first, or give force=true to delete all of it."
+            )
+        return instances
+
+    def _tell_buried(self, tombstones: Sequence[Instance], caller: Caller) -> None:
+        for each in tombstones:
+            deed = "deleted with its app"
+            self._tell("instance.deleted", caller, deed, app=each.app, instance=each.name)
 
     def _new_app(self, name: str) -> App:
         """Return the app as it is when it is created with nothing said."""
@@ -161,6 +192,16 @@ class Apps(Ground):
             created_at=now,
             updated_at=now,
         )
+
+    def _implied_app(self, name: str) -> App:
+        """Return the app that an instance brings with it.
+
+        Its stamp is the least that there may be: what anybody has said of the app counts more,
+        be it that this branch has not heard of it yet.
+        """
+        tombstone = self._replica.app_or_tombstone(name)
+        before = tombstone.stamp if tombstone is not None else EPOCH_STAMP
+        return replace(self._new_app(name), stamp=before.next(0, self._replica.branch_id))
 
     def _app_after(self, before: App | None, new: App, changes: Mapping[str, object]) -> App:
         start = before if before is not None else new

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 from cyme.core.access import Caller, Role, require
 from cyme.core.changes import without_queue
-from cyme.core.model import QueueName
+from cyme.core.model import App, Instance, Queue, QueueName
 from cyme.core.names import direct_queue
 from cyme.core.parameters import QUEUES_PER_INSTANCE_MAX
 from cyme.errors import Conflict, NotFound, TooLarge
+from cyme.runtime.service.ground import Written
 from cyme.runtime.service.queues import Queues
+from cyme.runtime.service.remote import remote
 
 
 class Consumers(Queues):
@@ -42,25 +44,43 @@ class Consumers(Queues):
         """
         require(caller, Role.OPERATOR, "add consumers")
         record = self.instance(instance, app)
-        return self._at_owner(
+        written = self._at_owner(
             record.owner,
-            "add_consumer",
-            self._add_consumer_here,
+            self.add_consumer_here,
             app=record.app,
             instance=instance,
             queue=queue,
+            context=self._context(record.app, [queue]),
             caller=caller,
             timeout_s=timeout_s,
         )
+        return written.changed
 
-    def _add_consumer_here(
-        self, app: str, instance: str, queue: str, *, caller: Caller, timeout_s: float
-    ) -> bool:
+    @remote(writes=True)
+    def add_consumer_here(
+        self,
+        app: str,
+        instance: str,
+        queue: str,
+        *,
+        context: tuple[App | Queue, ...],
+        caller: Caller,
+        timeout_s: float,
+    ) -> Written[Instance]:
+        """Have an instance of this branch consume from a queue.
+
+        ``context`` is what the branch that asks knows of the app and the queue.
+
+        Raises:
+            NotOwner: Another branch owns the instance.
+            CymeError: As in ``add_consumer``.
+        """
         deadline = self._deadline(timeout_s)
+        self._take_in(context)
         with self._holding_instance(app, instance, deadline):
-            record = self.instance(instance, app)
+            record = self._owned(instance, app)
             if queue in (*record.queues, direct_queue(instance)):
-                return False
+                return Written(record, created=False, changed=False)
             name = QueueName(self.queue(app, queue).name)
             if len(record.queues) >= QUEUES_PER_INSTANCE_MAX:
                 raise TooLarge(
@@ -79,7 +99,7 @@ class Consumers(Queues):
             self._tell(
                 "instance.consumer-added", caller, deed, app=app, instance=instance, queue=queue
             )
-        return True
+        return Written(after, created=False, changed=True)
 
     def cancel_consumer(
         self, app: str | None, instance: str, queue: str, *, caller: Caller, timeout_s: float
@@ -98,8 +118,7 @@ class Consumers(Queues):
         record = self.instance(instance, app)
         self._at_owner(
             record.owner,
-            "cancel_consumer",
-            self._cancel_consumer_here,
+            self.cancel_consumer_here,
             app=record.app,
             instance=instance,
             queue=queue,
@@ -107,12 +126,19 @@ class Consumers(Queues):
             timeout_s=timeout_s,
         )
 
-    def _cancel_consumer_here(
+    @remote(writes=True)
+    def cancel_consumer_here(
         self, app: str, instance: str, queue: str, *, caller: Caller, timeout_s: float
-    ) -> None:
+    ) -> Instance:
+        """Have an instance of this branch stop consuming from a queue, and return it.
+
+        Raises:
+            NotOwner: Another branch owns the instance.
+            CymeError: As in ``cancel_consumer``.
+        """
         deadline = self._deadline(timeout_s)
         with self._holding_instance(app, instance, deadline):
-            record = self.instance(instance, app)
+            record = self._owned(instance, app)
             if queue == direct_queue(instance):
                 raise Conflict(
                     f"{queue!r} is the direct queue of {instance!r}, from which it always consumes."
@@ -122,8 +148,10 @@ class Consumers(Queues):
                     "consumer", queue, f"The instance {instance!r} does not consume from it."
                 )
             stamp = self._replica.next_stamp()
-            self._commit([without_queue(record, queue, stamp, self._clock.wall())], deadline)
+            after = without_queue(record, queue, stamp, self._clock.wall())
+            self._commit([after], deadline)
             deed = f"consumer of {queue!r} cancelled"
             self._tell(
                 "instance.consumer-cancelled", caller, deed, app=app, instance=instance, queue=queue
             )
+        return after

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, cast
 
+from gevent.event import Event as Signalled
+
 from cyme.core.access import Caller, Role, require
+from cyme.core.branches import BranchState
 from cyme.core.model import App, BranchId, Broker, Instance, Queue, Record, WorkerSpec
 from cyme.core.parameters import role_needed
 from cyme.core.ports import Clock, Control, Members, TaskGateway
 from cyme.core.status import InstanceState, InstanceStatus
-from cyme.errors import DeadlineExceeded, NotFound, PreconditionFailed
+from cyme.errors import (
+    CymeError,
+    DeadlineExceeded,
+    NotFound,
+    NotOwner,
+    OwnerUnreachable,
+    PreconditionFailed,
+)
 from cyme.runtime.journal import Journal
 from cyme.runtime.later import Later
 from cyme.runtime.locks import Locks
 from cyme.runtime.replica import Replica
 
+logger = logging.getLogger(__name__)
+
 APPS_MAX = 10_000
 QUEUES_PER_APP_MAX = 10_000
+
+#: What another branch answers is taken in within so long, in seconds, or comes by gossip.
+LEARN_TIMEOUT_S = 2.0
+
+#: When to try again what belongs to a branch that is not there: others may have taken it then.
+OWNER_RETRY_AFTER_S = 15.0
 
 #: The ``if_match`` of what must not exist yet; records count their versions from 1.
 MUST_BE_NEW = 0
 
 #: So many names are told in a message that refuses because of them.
 NAMES_TOLD_MAX = 10
+
+#: States in which a branch cannot be asked.
+ABSENT = frozenset({BranchState.FAILED, BranchState.LEFT})
 
 R = TypeVar("R", App, Queue, Instance)
 T = TypeVar("T")
@@ -46,6 +68,21 @@ class Written(Generic[R]):
     changed: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How an instance is, and how fresh that is.
+
+    Attributes:
+        status: How it is.
+        as_of: When that was so, seconds since 1970 UTC.
+        age_s: How long ago that was; None where this branch runs the instance itself.
+    """
+
+    status: InstanceStatus
+    as_of: float
+    age_s: float | None = None
+
+
 class Supervision(Protocol):
     """What the use cases ask of the supervisor, of instances of this branch."""
 
@@ -56,6 +93,9 @@ class Supervision(Protocol):
         self, instance: str, states: Collection[InstanceState], timeout_s: float
     ) -> InstanceStatus:
         """Wait until an instance is in one of the states; return how it is then, or at the end."""
+
+    def wait_gone(self, instance: str, timeout_s: float) -> bool:
+        """Wait until nothing runs of an instance that went; tell whether that is so."""
 
     def restart(self, instance: str) -> None:
         """Restart a worker warmly, and wipe what it used of its restart budget."""
@@ -81,6 +121,8 @@ class Ground:
         clock: Time.
         default_broker: For apps that name none.
         default_result_backend: The result backend that goes with it, if it has its own.
+        load: Tells how many processes wanted a processor of this machine lately.
+        hub_lag_s: Tells by how much this process's hub was late lately, in seconds.
     """
 
     def __init__(
@@ -95,6 +137,8 @@ class Ground:
         clock: Clock,
         default_broker: Broker,
         default_result_backend: str | None = None,
+        load: Callable[[], float] = lambda: 0.0,
+        hub_lag_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._replica = replica
         self._supervisor = supervisor
@@ -105,37 +149,103 @@ class Ground:
         self._clock = clock
         self._default_broker = default_broker
         self._default_result_backend = default_result_backend
+        self._load = load
+        self._hub_lag_s = hub_lag_s
         self._locks = Locks(clock)
         self._later = Later()
         self._effective: dict[str, tuple[Instance, App | None, WorkerSpec]] = {}
+        self._moving: set[str] = set()  # instances on their way to other branches
+        self._taking: set[str] = set()  # instances on their way to this branch
+        self._drain_changed = Signalled()  # look again at what is to leave this branch
+        self._is_emptying = False
+        self._is_rebalancing = False
+        self._is_stopping = False
 
     # --- who does it ----------------------------------------------------------------------------
 
     def _at_owner(
-        self,
-        owner: BranchId,
-        call: str,
-        perform: Callable[..., T],
-        *,
-        timeout_s: float,
-        **arguments: object,
+        self, owner: BranchId, perform: Callable[..., T], *, timeout_s: float, **arguments: object
     ) -> T:
-        """Perform a call here if this branch is the owner, else have the owner perform it.
+        """Have the owner of a record perform a call, and its next owner if it has changed hands.
 
         Args:
-            owner: The branch that owns what the call is about.
-            call: The name by which another branch knows the call.
-            perform: What performs it here; takes ``timeout_s`` and the arguments.
+            owner: The branch that owns what the call is about, as far as is known here.
+            perform: What performs it, a method that is marked as ``remote``.
             timeout_s: How long it may take, in seconds.
             **arguments: Of the call.
 
         Raises:
             OwnerUnreachable: The owner is another branch and cannot be asked.
+            NotOwner: It changes hands at this moment.
             CymeError: Whatever the call raises.
         """
-        if owner == self._replica.branch_id:
+        deadline = self._deadline(timeout_s)
+        try:
+            return self._at(owner, perform, timeout_s=timeout_s, **arguments)
+        except NotOwner as exc:
+            next_owner = BranchId(exc.owner)
+        return self._at(next_owner, perform, timeout_s=self._left_s(deadline), **arguments)
+
+    def _at(
+        self, branch: BranchId, perform: Callable[..., T], *, timeout_s: float, **arguments: object
+    ) -> T:
+        """Have a branch perform a call; arguments and errors as ``_at_owner``."""
+        if branch == self._replica.branch_id:
             return perform(timeout_s=timeout_s, **arguments)
-        return cast(T, self._members.forward(owner, call, arguments, timeout_s=timeout_s))
+        self._check_askable(branch)
+        result = self._members.forward(branch, perform.__name__, arguments, timeout_s=timeout_s)
+        self._learn(result)
+        return cast(T, result)
+
+    def _check_askable(self, branch: BranchId) -> None:
+        """Check that a branch is there, as far as is known.
+
+        Raises:
+            OwnerUnreachable: It is not.
+        """
+        info = self._members.info(branch)
+        if info is None or info.state in ABSENT:
+            state = "not known here" if info is None else info.state
+            raise OwnerUnreachable(
+                f"Branch {branch!r}, which is to do this, is {state}. Nothing was changed. "
+                "Start it, or try again when another branch has taken over what it ran.",
+                retry_after_s=OWNER_RETRY_AFTER_S,
+            )
+
+    def _learn(self, result: object) -> None:
+        """Take in the records that another branch answered with, before the gossip brings them.
+
+        Who wrote through this branch then reads here what it wrote.
+        """
+        match result:
+            case Written(record=record):
+                records: list[Record] = [record]
+            case Instance():
+                records = [result]
+            case Sequence():
+                records = [each for each in result if isinstance(each, Instance)]
+            case _:
+                return
+        self._take_in(records)
+
+    def _take_in(self, records: Sequence[Record]) -> None:
+        """Take in records that are true elsewhere; if that fails the gossip will bring them."""
+        try:
+            self._replica.absorb(records, LEARN_TIMEOUT_S)
+        except CymeError as exc:
+            logger.info("%d records are left to the gossip: %s", len(records), exc.detail)
+
+    def _owned(self, name: str, app: str | None = None) -> Instance:
+        """Return an instance that this branch owns.
+
+        Raises:
+            NotFound: There is none of that name, or it belongs to another app.
+            NotOwner: Another branch owns it.
+        """
+        instance = self.instance(name, app)
+        if instance.owner != self._replica.branch_id:
+            raise NotOwner(instance.owner, instance.epoch)
+        return instance
 
     def _allow_change(self, caller: Caller, changes: Mapping[str, object]) -> None:
         """Let the caller make changes to a spec, if its role is high enough for all of them."""
@@ -190,11 +300,19 @@ class Ground:
     def _deadline(self, timeout_s: float) -> float:
         return self._clock.monotonic() + timeout_s
 
-    def _commit(self, records: Sequence[Record], deadline: float) -> None:
+    def _left_s(self, deadline: float) -> float:
+        """Return how much time is left.
+
+        Raises:
+            DeadlineExceeded: None is.
+        """
         left_s = deadline - self._clock.monotonic()
         if left_s <= 0:
             raise DeadlineExceeded("There was no time left to write; nothing changed. Try again.")
-        self._replica.commit(records, left_s)
+        return left_s
+
+    def _commit(self, records: Sequence[Record], deadline: float) -> None:
+        self._replica.commit(records, self._left_s(deadline))
 
     @contextmanager
     def _holding_app(self, app: str, deadline: float, *, alone: bool = False) -> Iterator[None]:

@@ -3,84 +3,39 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import cast
 
 from cyme.core.access import Caller, Role, require
-from cyme.core.branches import INSTANCES_MAX, BranchState
 from cyme.core.changes import instance_tombstone, spec_with, what_changed
-from cyme.core.launch import effective_spec
-from cyme.core.model import App, AppName, BranchId, Instance, InstanceName, QueueName, WorkerSpec
+from cyme.core.model import (
+    App,
+    AppName,
+    BranchId,
+    Instance,
+    InstanceName,
+    Queue,
+    QueueName,
+    WorkerSpec,
+)
 from cyme.core.names import check_name
-from cyme.core.parameters import check_changes, check_spec
-from cyme.core.placement import Candidate, place
-from cyme.core.status import InstanceState, InstanceStatus
-from cyme.errors import Conflict, Fault, InvalidRequest, TooLarge
-from cyme.runtime.brokers import BROKERS_MAX
-from cyme.runtime.service.apps import Apps
+from cyme.core.parameters import check_changes
+from cyme.errors import (
+    Conflict,
+    NotOwner,
+)
 from cyme.runtime.service.ground import Written, check_match
-
-#: Waiting for an instance to run ends in these states: it runs, or will not by itself.
-SETTLED = frozenset({InstanceState.RUNNING, InstanceState.DISABLED, InstanceState.STOPPED})
-
-#: Effective specs kept, because making one costs more than all else of reading an instance.
-EFFECTIVE_KEPT_MAX = 10_000
+from cyme.runtime.service.placing import labels_of
+from cyme.runtime.service.remote import remote
+from cyme.runtime.service.room import Room
 
 _ANONYMOUS = uuid.UUID("6b8f5b0e-6a0b-4c55-9d51-0c9c53b9a5c4")
 
 
-class Instances(Apps):
+class Instances(Room):
     """Instances: Celery workers, each run by the branch that owns it."""
-
-    # --- reading --------------------------------------------------------------------------------
-
-    def instance_names(self, app: str | None = None) -> list[str]:
-        """Return the names of an app's instances, or of all (None), sorted.
-
-        Raises:
-            NotFound: There is no such app.
-        """
-        found = self._replica.instances() if app is None else self.instances_of(app)
-        return [instance.name for instance in found]
-
-    def effective(self, instance: Instance) -> WorkerSpec:
-        """Return how an instance is run: its own spec over its app's over the defaults."""
-        app = self._replica.app(instance.app)
-        known = self._effective.get(instance.name)
-        if known is not None and known[0] is instance and known[1] is app:
-            return known[2]
-        spec = effective_spec(instance, app, self._default_broker)
-        if len(self._effective) >= EFFECTIVE_KEPT_MAX:
-            self._effective.clear()
-        self._effective[instance.name] = (instance, app, spec)
-        return spec
-
-    def status(self, name: str) -> InstanceStatus:
-        """Return the state of an instance, and why.
-
-        Raises:
-            NotFound: There is no such instance.
-        """
-        instance = self.instance(name)
-        if instance.owner == self._replica.branch_id:
-            return self._supervisor.status(name)
-        return InstanceStatus(
-            state=InstanceState.UNKNOWN,
-            reason=f"it belongs to branch {instance.owner!r}, which cannot be asked",
-        )
-
-    def wait_until_running(self, name: str, timeout_s: float) -> InstanceStatus:
-        """Return the state of an instance once it runs or will not, or at the deadline.
-
-        Raises:
-            NotFound: There is no such instance.
-        """
-        instance = self.instance(name)
-        if instance.owner != self._replica.branch_id:
-            return self.status(name)
-        return self._supervisor.wait_for(name, SETTLED, timeout_s)
 
     # --- creating and changing ------------------------------------------------------------------
 
@@ -124,26 +79,32 @@ class Instances(Apps):
         check_name("app", app)
         name = check_name("instance", name or _anonymous_name(app, idempotency_key))
         check_changes(changes)
-        owner = self._owner_to_be(app, name, branch)
-        return self._at_owner(
-            owner,
-            "put_instance_here",
+        known = self._replica.app(app)
+        home = known if known is not None else self._implied_app(app)
+        written = self._at_owner(
+            self._owner_to_be(home, name, changes, branch),
             self.put_instance_here,
-            app=app,
+            home=home,
             name=name,
             changes=changes,
+            context=self._context(app, _queues(changes, ())),
             pinned=branch is not None,
             caller=caller,
             if_match=if_match,
             timeout_s=timeout_s,
         )
+        if self._replica.app(app) is None:
+            self._take_in([home])
+        return written
 
+    @remote(writes=True)
     def put_instance_here(
         self,
-        app: str,
+        home: App,
         name: str,
         changes: Mapping[str, object],
         *,
+        context: tuple[App | Queue, ...],
         pinned: bool,
         caller: Caller,
         if_match: int | None,
@@ -151,51 +112,76 @@ class Instances(Apps):
     ) -> Written[Instance]:
         """Create an instance on this branch, or change one that it owns.
 
-        ``pinned`` asks that it never leaves this branch; the rest is as in ``put_instance``.
+        Args:
+            home: The app; it is created with the instance if it is not known here.
+            name: The instance.
+            changes: As in ``put_instance``.
+            context: What the branch that asks knows of the app and the queues, and this one may
+                not have heard yet.
+            pinned: Whether it shall never leave this branch.
+            caller: Who asks.
+            if_match: The version that the caller has read, None for any.
+            timeout_s: How long it may take, in seconds.
+
+        Raises:
+            NotOwner: Another branch owns it.
+            CymeError: As in ``put_instance``.
         """
         deadline = self._deadline(timeout_s)
+        check_changes(changes)
+        self._take_in(context)
+        app = home.name
         is_new_app = self._replica.app(app) is None
         with (
             self._holding_app(app, deadline, alone=is_new_app),
             self._locks.exclusive(("instance", name), deadline=deadline),
         ):
-            home = self._replica.app(app)
-            if home is None and not is_new_app:
+            known = self._replica.app(app)
+            if known is None and not is_new_app:
                 raise Conflict(f"The app {app!r} was deleted at this moment. Try again.")
             before = self._instance_before(app, name)
+            if before is not None and before.owner != self._replica.branch_id:
+                raise NotOwner(before.owner, before.epoch)
             check_match("instance", before, if_match)
             after = self._instance_after(before, app, name, changes, pinned=pinned)
             if after == before:
                 return Written(after, created=False, changed=False)
             changed = _differences(before, after)
             self._allow_change(caller, {key: changes[key] for key in changed if key in changes})
-            belongs_to = home if home is not None else self._new_app(app)
+            belongs_to = known if known is not None else self._not_outdated(home)
             self._check_instance(after, belongs_to, is_new=before is None)
-            self._commit([after] if home is not None else [belongs_to, after], deadline)
-            if home is None:
+            self._commit([after] if known is not None else [belongs_to, after], deadline)
+            if known is None:
                 self._tell("app.created", caller, "created with its first instance", app=app)
             self._tell_instance(after, caller, created=before is None, changed=changed)
         return Written(after, created=before is None, changed=True)
 
-    def _owner_to_be(self, app: str, name: str, branch: str | None) -> BranchId:
+    def _owner_to_be(
+        self, home: App, name: str, changes: Mapping[str, object], branch: str | None
+    ) -> BranchId:
         """Return the owner of an instance that exists, or the place for one that does not."""
-        existing = self._instance_before(app, name)
+        existing = self._instance_before(home.name, name)
         if existing is None:
-            return place(self._candidates(), wanted=branch, seed=name)
+            labels = labels_of(spec_with(WorkerSpec(), changes), home)
+            return self._place(name, labels, wanted=branch)
         if branch not in (None, existing.owner):
+            path = f"/{home.name}/instances/{name}/move/?branch={branch}"
             raise Conflict(
-                f"The instance {name!r} is on branch {existing.owner!r} and cannot be moved to "
-                f"{branch!r}. Delete it and create it there."
+                f"The instance {name!r} is on branch {existing.owner!r}. POST {path} moves it."
             )
         return existing.owner
 
-    def _candidates(self) -> list[Candidate]:
-        infos = [info for id_ in self._members.ids() if (info := self._members.info(id_))]
-        return [
-            Candidate(info.id, self._replica.count_owned(info.id), info.instances_max)
-            for info in infos
-            if info.state is BranchState.ALIVE
-        ]
+    def _context(self, app: str, queues: Iterable[str]) -> tuple[App | Queue, ...]:
+        """Return what is known here of an app and some queues of it."""
+        records = (self._replica.app(app), *(self._replica.queue(app, name) for name in queues))
+        return tuple(record for record in records if record is not None)
+
+    def _not_outdated(self, home: App) -> App:
+        """Return an app that is to be created here: not as it was before it was deleted."""
+        tombstone = self._replica.app_or_tombstone(home.name)
+        if tombstone is not None and tombstone.stamp > home.stamp:
+            return self._implied_app(home.name)
+        return home
 
     def _instance_before(self, app: str, name: str) -> Instance | None:
         """Return the instance if there is one; its name must not be another app's."""
@@ -250,42 +236,6 @@ class Instances(Apps):
             updated_at=now,
         )
 
-    def _check_instance(self, instance: Instance, app: App, *, is_new: bool) -> None:
-        """Check that an instance makes sense in its app and finds room here."""
-        check_spec(
-            instance.spec.over(app.spec), effective_spec(instance, app, self._default_broker)
-        )
-        faults = [
-            Fault(
-                "queues",
-                f"the app {app.name!r} has no queue {queue!r}; declare it first "
-                f"(PUT /{app.name}/queues/{queue}/)",
-            )
-            for queue in instance.queues
-            if self._replica.queue(app.name, queue) is None
-        ]
-        if faults:
-            raise InvalidRequest("; ".join(fault.detail for fault in faults), faults)
-        info = self._members.info(self._replica.branch_id)
-        most = info.instances_max if info is not None else INSTANCES_MAX
-        if is_new and self._replica.count_owned(self._replica.branch_id) >= most:
-            raise TooLarge(f"This branch has {most} instances already. Delete one first.")
-        self._check_room_for_broker(instance, app)
-
-    def _check_room_for_broker(self, instance: Instance, app: App) -> None:
-        """Check that the branch can speak to an instance's broker beside those in use."""
-        broker = effective_spec(instance, app, self._default_broker).broker
-        others = {self._default_broker} | {
-            self.effective(other).broker
-            for other in self._replica.instances_owned()
-            if other.name != instance.name
-        }
-        if broker not in others and len(others) >= BROKERS_MAX:
-            raise TooLarge(
-                f"The instances of this branch use {BROKERS_MAX} brokers already. Use one of "
-                "them, or another branch."
-            )
-
     def _tell_instance(
         self, instance: Instance, caller: Caller, *, created: bool, changed: list[str]
     ) -> None:
@@ -318,8 +268,7 @@ class Instances(Apps):
         instance = self.instance(name, app)
         self._at_owner(
             instance.owner,
-            "delete_instance",
-            self._delete_instance_here,
+            self.delete_instance_here,
             name=name,
             app=instance.app,
             caller=caller,
@@ -327,16 +276,25 @@ class Instances(Apps):
             timeout_s=timeout_s,
         )
 
-    def _delete_instance_here(
+    @remote(writes=True)
+    def delete_instance_here(
         self, name: str, app: str, *, caller: Caller, if_match: int | None, timeout_s: float
-    ) -> None:
+    ) -> Instance:
+        """Delete an instance of this branch and return what is left of it.
+
+        Raises:
+            NotOwner: Another branch owns it.
+            CymeError: As in ``delete_instance``.
+        """
         deadline = self._deadline(timeout_s)
         with self._holding_instance(app, name, deadline):
-            instance = self.instance(name, app)
+            instance = self._owned(name, app)
             check_match("instance", instance, if_match)
             stamp = self._replica.next_stamp()
-            self._commit([instance_tombstone(instance, stamp, self._clock.wall())], deadline)
+            tombstone = instance_tombstone(instance, stamp, self._clock.wall())
+            self._commit([tombstone], deadline)
             self._tell("instance.deleted", caller, "deleted", app=app, instance=name)
+        return tombstone
 
     def restart_instance(
         self, name: str, app: str | None = None, *, caller: Caller, timeout_s: float = 10.0
@@ -353,15 +311,15 @@ class Instances(Apps):
         instance = self.instance(name, app)
         self._at_owner(
             instance.owner,
-            "restart_instance",
-            self._restart_instance_here,
+            self.restart_instance_here,
             name=name,
             app=instance.app,
             caller=caller,
             timeout_s=timeout_s,
         )
 
-    def _restart_instance_here(
+    @remote(writes=True)
+    def restart_instance_here(
         self,
         name: str,
         app: str,
@@ -369,7 +327,13 @@ class Instances(Apps):
         caller: Caller,
         timeout_s: float,  # noqa: ARG002 - every call that may be forwarded has one
     ) -> None:
-        if not self.effective(self.instance(name, app)).is_enabled:
+        """Have the worker of an instance of this branch restarted.
+
+        Raises:
+            NotOwner: Another branch owns it.
+            CymeError: As in ``restart_instance``.
+        """
+        if not self.effective(self._owned(name, app)).is_enabled:
             raise Conflict(
                 f"The instance {name!r} is stopped, as is_enabled is false. Set it to true."
             )

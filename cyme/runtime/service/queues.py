@@ -14,6 +14,7 @@ from cyme.core.names import DIRECT_QUEUE_PREFIX, check_name
 from cyme.errors import Conflict, NotFound, TooLarge
 from cyme.runtime.service.ground import QUEUES_PER_APP_MAX, Written, check_match, names_told
 from cyme.runtime.service.instances import Instances
+from cyme.runtime.service.remote import remote
 
 
 class Keep(Enum):
@@ -137,21 +138,23 @@ class Queues(Instances):
         """
         require(caller, Role.OPERATOR, "delete queues")
         deadline = self._deadline(timeout_s)
+        check_match("queue", self.queue(app, name), if_match)
+        # No lock is held while others work, as they might wait for this branch meanwhile.
+        elsewhere = self._at_all_owners(
+            self._cancellable(app, name, force=force),
+            self.cancel_consumers_here,
+            deadline=deadline,
+            app=app,
+            queue=name,
+            caller=caller,
+        )
         with self._holding_app(app, deadline, alone=True):
             queue = self.queue(app, name)
             check_match("queue", queue, if_match)
-            consuming = self._consuming(queue)
-            if consuming and not force:
-                raise Conflict(
-                    f"These instances consume from the queue {name!r}: "
-                    f"{names_told([i.name for i in consuming])}. Cancel that first, or give "
-                    "force=true to cancel it for all of them."
-                )
-            for instance in consuming:
-                if instance.owner != self._replica.branch_id:
-                    self._cancel_elsewhere(instance, name, caller, deadline)
+            consuming = self._cancellable(app, name, force=force)
+            mine = [i for i in consuming if i.name not in elsewhere]
+            self._check_all_mine(mine)
             now, stamp = self._clock.wall(), self._replica.next_stamp()
-            mine = [i for i in consuming if i.owner == self._replica.branch_id]
             records: list[Record] = [
                 *(without_queue(instance, name, stamp, now) for instance in mine),
                 queue_tombstone(queue, stamp, now),
@@ -159,15 +162,60 @@ class Queues(Instances):
             self._commit(records, deadline)
             self._tell("queue.deleted", caller, f"queue {name!r} deleted", app=app, queue=name)
 
-    def _cancel_elsewhere(
-        self, instance: Instance, queue: str, caller: Caller, deadline: float
-    ) -> None:
-        self._members.forward(
-            instance.owner,
-            "cancel_consumer",
-            {"app": instance.app, "instance": instance.name, "queue": queue, "caller": caller},
-            timeout_s=deadline - self._clock.monotonic(),
-        )
+    @remote(writes=True)
+    def cancel_consumers_here(
+        self, app: str, queue: str, names: tuple[str, ...], *, caller: Caller, timeout_s: float
+    ) -> tuple[Instance, ...]:
+        """Have instances that this branch owns stop consuming from a queue, all or none.
+
+        Args:
+            app: The app.
+            queue: A queue of it, which is about to be deleted.
+            names: Instances of the app; those that do not consume from it are passed over.
+            caller: Who asks.
+            timeout_s: How long it may take, in seconds.
+
+        Returns:
+            Those that changed, as they are now.
+
+        Raises:
+            NotOwner: Another branch owns one of them by now.
+            StorageUnavailable: The database does not take it; nothing changed.
+            DeadlineExceeded: It took too long.
+        """
+        deadline = self._deadline(timeout_s)
+        with self._holding_app(app, deadline, alone=True):
+            now, stamp = self._clock.wall(), self._replica.next_stamp()
+            living = [name for name in names if self._replica.instance(name) is not None]
+            owned = [self._owned(name, app) for name in living]
+            changed = [without_queue(i, queue, stamp, now) for i in owned if queue in i.queues]
+            self._commit(changed, deadline)
+            for each in changed:
+                self._tell(
+                    "instance.consumer-cancelled",
+                    caller,
+                    f"consumer of {queue!r} cancelled with its queue",
+                    app=app,
+                    instance=each.name,
+                    queue=queue,
+                )
+        return tuple(changed)
+
+    def _cancellable(self, app: str, queue: str, *, force: bool) -> list[Instance]:
+        """Return the instances that are to stop consuming from a queue as it is deleted.
+
+        Raises:
+            NotFound: There is no such app, or the app has no such queue.
+            Conflict: There are some, and ``force`` is not given.
+        """
+        consuming = self._consuming(self.queue(app, queue))
+        if consuming and not force:
+            raise Conflict(
+                f"These instances consume from the queue {queue!r}: "
+                f"{names_told([i.name for i in consuming])}. Cancel that first, or give "
+                "force=true to cancel it for all of them."
+            )
+        return consuming
 
     def _consuming(self, queue: Queue) -> list[Instance]:
         return [i for i in self._replica.instances_of(queue.app) if queue.name in i.queues]

@@ -12,6 +12,7 @@ from cyme.core.status import InstanceState
 from cyme.errors import Conflict, Fault, InvalidRequest
 from cyme.runtime.service.ground import Written
 from cyme.runtime.service.instances import Instances
+from cyme.runtime.service.remote import remote
 
 #: States in which there is a worker that can be asked.
 ASKABLE = frozenset({InstanceState.RUNNING, InstanceState.UNRESPONSIVE, InstanceState.UNKNOWN})
@@ -82,13 +83,20 @@ class Scaling(Instances):
         """
         record = self.instance(instance, app)
         return self._at_owner(
-            record.owner, "stats", self._stats_here, app=app, instance=instance, timeout_s=timeout_s
+            record.owner, self.stats_here, app=app, instance=instance, timeout_s=timeout_s
         )
 
-    def _stats_here(
+    @remote(writes=False)
+    def stats_here(
         self, app: str | None, instance: str, *, timeout_s: float
     ) -> Mapping[str, object]:
-        record = self.instance(instance, app)
+        """Return what the worker of an instance of this branch says of itself.
+
+        Raises:
+            NotOwner: Another branch owns it.
+            CymeError: As in ``stats``.
+        """
+        record = self._owned(instance, app)
         status = self._supervisor.status(instance)
         if status.state not in ASKABLE:
             raise Conflict(

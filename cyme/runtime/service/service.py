@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from cyme.core.branches import BranchInfo
 from cyme.core.events import Event
-from cyme.errors import NotFound
+from cyme.errors import ProtocolError
+from cyme.runtime.service.draining import Draining
+from cyme.runtime.service.remote import RemoteCall, calls_of, remote
 from cyme.runtime.service.scaling import Scaling
 from cyme.runtime.service.tasks import Tasks
 
+#: So much of the name of an unknown call is told.
+NAME_CHARS_TOLD = 64
 
-class Service(Scaling, Tasks):
+
+class Service(Scaling, Tasks, Draining):
     """Everything that a branch does for those who ask; arguments as for ``Ground``."""
 
     def stop(self, timeout_s: float) -> None:
         """Wait for asynchronous writes that are under way, at most ``timeout_s`` seconds."""
+        self._is_stopping = True
+        self._drain_changed.set()
         self._later.stop(timeout_s)
 
     def later(self, write: Callable[[], None]) -> None:
@@ -26,31 +33,54 @@ class Service(Scaling, Tasks):
         """
         self._later.run(write)
 
-    def branch_ids(self) -> list[str]:
-        """Return the ids of all branches, sorted."""
-        return sorted(self._members.ids())
+    def perform(self, method: str, arguments: Mapping[str, object], *, timeout_s: float) -> object:
+        """Perform a call for another branch, and return what it returns.
 
-    def branch(self, branch: str) -> BranchInfo:
-        """Return what is known of a branch.
+        Args:
+            method: Its name, one of ``cyme.runtime.service.calls.CALLS``.
+            arguments: Its arguments, of the types that it has there.
+            timeout_s: What is left of the caller's time.
 
         Raises:
-            NotFound: There is none of that id.
+            ProtocolError: There is no such call, or it takes other arguments.
+            NotOwner: It is about a record that another branch owns by now.
+            CymeError: Whatever the call raises.
         """
-        info = self._members.info(branch)
-        if info is None:
-            raise NotFound("branch", branch, "GET /branches/ lists those that are there.")
-        return info
+        call = CALLS.get(method)
+        if call is None:
+            raise ProtocolError(
+                f"{method[:NAME_CHARS_TOLD]!r} is no call that branch "
+                f"{self._replica.branch_id!r} performs. Run the same version of Cyme everywhere."
+            )
+        if not call.required <= arguments.keys() <= call.arguments.keys():
+            raise ProtocolError(
+                f"{method} takes {', '.join(sorted(call.arguments))}, and other arguments came."
+            )
+        return getattr(self, method)(timeout_s=timeout_s, **arguments)
 
-    def history(self, app: str | None, instance: str) -> list[Event]:
+    def history(self, app: str | None, instance: str, *, timeout_s: float) -> tuple[Event, ...]:
         """Return what happened to an instance lately, the oldest first, also to a deleted one.
 
         Raises:
             NotFound: There is none of that name, or it belongs to another app.
+            OwnerUnreachable: Its branch cannot be asked.
         """
         record = self._replica.instance_or_tombstone(instance)
         if record is None or app not in (None, record.app):
             record = self.instance(instance, app)
-        return self._journal.of_instance(record.name)
+        return self._at_owner(
+            record.owner, self.history_here, instance=record.name, timeout_s=timeout_s
+        )
+
+    @remote(writes=False)
+    def history_here(
+        self,
+        instance: str,
+        *,
+        timeout_s: float,  # noqa: ARG002 - every call that may be forwarded has one
+    ) -> tuple[Event, ...]:
+        """Return what happened lately to an instance while this branch owned it."""
+        return tuple(self._journal.of_instance(instance))
 
     def ready(self) -> list[str]:
         """Return why this branch should not be sent requests; nothing when it should."""
@@ -61,3 +91,7 @@ class Service(Scaling, Tasks):
         if fault is not None:
             reasons.append(f"the database does not take writes: {fault}")
         return reasons
+
+
+#: Every call that a branch performs for another, by name.
+CALLS: Final[Mapping[str, RemoteCall]] = calls_of(Service)

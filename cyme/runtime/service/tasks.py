@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from cyme.core.access import Caller, Role, require
-from cyme.core.launch import result_backend_of
-from cyme.core.model import App, Broker, Queue
+from cyme.core.launch import RPC_BACKEND, result_backend_of
+from cyme.core.model import App, BranchId, Broker, Queue
+from cyme.core.task_ids import branch_hint, origin_hint
 from cyme.core.tasks import Outcome, SendOptions, WebhookRequest
 from cyme.errors import Conflict, InvalidRequest
 from cyme.runtime.service.consumers import Consumers
+from cyme.runtime.service.remote import remote
+from cyme.runtime.service.standings import ANSWER_S
 
 #: Characters of a task's id at most.
 TASK_ID_CHARS_MAX = 255
@@ -84,30 +87,80 @@ class Tasks(Consumers):
             NotFound: There is no such app.
             InvalidRequest: That cannot be the id of a task.
             BrokerUnavailable: The results cannot be reached.
+            OwnerUnreachable: They are on a branch that cannot be asked.
         """
         record = self._asked(app, task_id)
-        return self._tasks.outcome(
-            task_id,
-            broker=self._broker_of(record),
-            result_backend=self._results_of(record),
+        return self._at(
+            self._keeper(record, task_id),
+            self.outcome_here,
+            app=record,
+            task_id=task_id,
             timeout_s=timeout_s,
         )
 
-    def wait(self, app: str, task_id: str, *, timeout_s: float) -> Outcome:
-        """Return a task's outcome once it is final, or what is known at the deadline.
+    @remote(writes=False)
+    def outcome_here(self, app: App, task_id: str, *, timeout_s: float) -> Outcome:
+        """Return what is known now of a task whose results this branch reaches.
+
+        ``app`` is as the branch that asks knows it; errors as in ``outcome``.
+        """
+        return self._tasks.outcome(
+            task_id,
+            broker=self._broker_of(app),
+            result_backend=self._results_of(app),
+            timeout_s=timeout_s,
+        )
+
+    def wait(self, app: str, task_id: str, *, wait_s: float) -> Outcome:
+        """Return a task's outcome once it is final, or what is known when the time is over.
+
+        Args:
+            app: The app.
+            task_id: The task.
+            wait_s: How long to wait at most, in seconds.
 
         Raises:
             NotFound: There is no such app.
             InvalidRequest: That cannot be the id of a task.
             BrokerUnavailable: The results cannot be reached.
+            OwnerUnreachable: They are on a branch that cannot be asked.
         """
         record = self._asked(app, task_id)
+        return self._at(
+            self._keeper(record, task_id),
+            self.wait_for_task_here,
+            app=record,
+            task_id=task_id,
+            wait_s=wait_s,
+            timeout_s=wait_s + ANSWER_S,
+        )
+
+    @remote(writes=False)
+    def wait_for_task_here(
+        self, app: App, task_id: str, *, wait_s: float, timeout_s: float
+    ) -> Outcome:
+        """Wait for a task whose results this branch reaches; as ``outcome_here`` and ``wait``."""
         return self._tasks.wait(
             task_id,
-            broker=self._broker_of(record),
-            result_backend=self._results_of(record),
-            timeout_s=timeout_s,
+            broker=self._broker_of(app),
+            result_backend=self._results_of(app),
+            timeout_s=min(wait_s, timeout_s),
         )
+
+    def _keeper(self, app: App, task_id: str) -> BranchId:
+        """Return the branch that is to be asked for the results of a task.
+
+        Without a result backend they are told to the branch that sent the task, and to no other.
+        Its id tells which that was; one that no known branch has sent may be anybody's.
+        """
+        here = self._replica.branch_id
+        backend = self._results_of(app)
+        if backend is not None and not backend.startswith(RPC_BACKEND):
+            return here
+        hint = origin_hint(task_id)
+        if hint is None or hint == branch_hint(here):
+            return here
+        return next((each for each in self._members.ids() if branch_hint(each) == hint), here)
 
     def _asked(self, app: str, task_id: str) -> App:
         if not 1 <= len(task_id) <= TASK_ID_CHARS_MAX or not task_id.isprintable():
