@@ -303,7 +303,8 @@ def merged(mine: Record | None, theirs: Record) -> Record:
         case Instance(), Instance():
             return _merged_instance(mine, theirs)
         case ((App() | Queue()), (App() | Queue())):
-            return theirs if theirs.stamp > mine.stamp else mine
+            # One stamp for two contents takes a copied directory; they must settle all the same.
+            return theirs if (theirs.stamp, theirs.deleted) > (mine.stamp, mine.deleted) else mine
     raise AssertionError("records of different kinds share a key")
 
 

@@ -46,10 +46,11 @@ from cyme.core.cluster.ownership import Verdict
 from cyme.core.model import Instance, Record
 from cyme.core.ports import Clock, Links
 from cyme.core.status import InstanceStatus
-from cyme.errors import CymeError, ProtocolError
+from cyme.errors import CymeError, ProtocolError, Unavailable
 from cyme.runtime.cluster import wire
+from cyme.runtime.cluster.encoding import encode_error
 from cyme.runtime.journal import Journal
-from cyme.runtime.replica import Replica
+from cyme.runtime.replica import TOMBSTONE_S, Replica
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,9 @@ CLOCK_AHEAD_S_MAX = 24 * 3600.0
 EXAMINATIONS_MAX = 8
 WRITES_MAX = 64
 PERFORMING_MAX = 256
+
+#: The last words have so long to go out, in seconds.
+LINKS_STOP_TIMEOUT_S = 1.0
 
 #: Faults of one kind are logged so often, in seconds.
 LOG_PERIOD_S = 10.0
@@ -189,18 +193,21 @@ class Driver:
         self._joined.wait(timeout_s)
         return self._halted
 
-    def stop(self, timeout_s: float) -> None:
-        """Say goodbye: finish the calls of others, then leave."""
+    def leave(self, timeout_s: float) -> None:
+        """Say that this branch is about to stop, and finish the calls of others."""
+        self.do(self.node.leave(self.now()))
         self._perform = None
-        self.do(self.node.leave(self._clock.monotonic()))
         self._performed.join(timeout=timeout_s)
-        self.do(self.node.left(self._clock.monotonic()))
+
+    def stop(self) -> None:
+        """Say that this branch has stopped, and close the sockets."""
+        self.do(self.node.left(self.now()))
         gevent.killall(self._greenlets, timeout=1.0)
         for pool in (self._performed, self._examinations, self._writes):
             pool.kill(timeout=1.0)
         if self._to_remember is not None:
             self._remember(self._to_remember)
-        self._links.stop(1.0)
+        self._links.stop(LINKS_STOP_TIMEOUT_S)
 
     # --- what others ask ------------------------------------------------------------------------
 
@@ -395,13 +402,21 @@ class Driver:
 
     def _queue_absorb(self, records: tuple[Record, ...]) -> None:
         ahead_ms = int((self._clock.wall() + CLOCK_AHEAD_S_MAX) * 1000)
-        sane = tuple(record for record in records if record.stamp.time_ms <= ahead_ms)
-        if len(sane) < len(records):
-            self._log_seldom("records were refused", "their clock is more than a day ahead")
+        expired_at = self._clock.wall() - TOMBSTONE_S
+        refused = [
+            record
+            for record in records
+            if record.stamp.time_ms > ahead_ms
+            or (record.deleted and record.updated_at < expired_at)
+        ]
+        if refused:
+            self._not_absorbed(
+                refused, "they are stamped more than a day ahead, or are tombstones of long ago"
+            )
         try:
-            self._to_absorb.put_nowait(sane)
+            self._to_absorb.put_nowait(tuple(each for each in records if each not in refused))
         except Full:
-            self._log_seldom("records of others wait for the disk", "more are left to repair")
+            self._not_absorbed(records, "too many wait for the disk")
 
     def _absorb_in_turn(self) -> None:
         while True:
@@ -411,9 +426,14 @@ class Driver:
             try:
                 self._replica.absorb(batch, ABSORB_TIMEOUT_S)
             except CymeError as exc:
-                self._log_seldom("records of other branches could not be stored", exc.detail)
+                self._not_absorbed(batch, exc.detail)
             except Exception:  # the top of a greenlet; it must go on
                 logger.exception("taking in records of other branches failed")
+
+    def _not_absorbed(self, records: Sequence[Record], why: str) -> None:
+        """Leave records of others to a later comparison."""
+        self._log_seldom("records of other branches were not taken in", why)
+        self.do(self.node.on_not_absorbed(self.now(), records))
 
     def _write(self, instance: Instance) -> None:
         try:
@@ -429,10 +449,10 @@ class Driver:
         self.do(self.node.on_examined(self.now(), instance, verdict, why))
 
     def _serve_call(self, asked: Perform) -> None:
-        if self._perform is None:
-            return  # the caller tries again, and is told in the end
-        left_s = max(0.0, asked.deadline - self.now())
-        ok, value = self._perform(asked.method, asked.arguments, timeout_s=left_s)
+        ok, value = False, encode_error(Unavailable("The branch is starting or stopping."))
+        if self._perform is not None:
+            left_s = max(0.0, asked.deadline - self.now())
+            ok, value = self._perform(asked.method, asked.arguments, timeout_s=left_s)
         self.do(self.node.on_performed(self.now(), asked.call, ok=ok, value=value))
 
     def _remember_in_turn(self) -> None:

@@ -1,4 +1,4 @@
-"""The ``Members`` port over the node: who is there, how instances elsewhere are, calls to others."""
+"""The ``Members`` port over the node: who is there, what is elsewhere, calls to others."""
 
 from __future__ import annotations
 

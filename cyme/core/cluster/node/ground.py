@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from cyme.core.branches import BranchState
@@ -26,7 +26,9 @@ from cyme.core.cluster.items import (
     PIDS_MAX,
     REASON_CHARS_MAX,
     InstanceNews,
+    Item,
     Key,
+    weight_of,
 )
 from cyme.core.cluster.joining import Joining
 from cyme.core.cluster.members import Profile, Statement
@@ -70,6 +72,7 @@ class NodeSettings:
         joins: Endpoints that the user named; tried for ever until one answers.
         known: Endpoints of branches that were known at the end of the last life.
         policy: The patience of take-over.
+        size_of: Estimates the bytes that an item takes in a message.
     """
 
     branch: BranchId
@@ -79,6 +82,7 @@ class NodeSettings:
     joins: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     policy: OwnershipPolicy = field(default_factory=OwnershipPolicy)
+    size_of: Callable[[Item], int] = weight_of
 
 
 class Ground:
@@ -102,7 +106,7 @@ class Ground:
         self._detection = Detection(self._awareness)
         self._outbox = Outbox(self._me, self._boot)
         self._inbox = Inbox()
-        self._repair = Repair(self._table)
+        self._repair = Repair(self._table, settings.size_of)
         self._pings = Pings()
         self._calls = Calls()
         self._ownership = Ownership(settings.policy)
@@ -149,6 +153,11 @@ class Ground:
     def joined_at(self) -> float | None:
         """Since when this branch is not fenced (monotonic seconds), None while it is."""
         return self._fence.lowered_at
+
+    @property
+    def lag_s(self) -> float:
+        """By how much the ticks were late lately, in seconds; a lateness fades within seconds."""
+        return self._lag_s
 
     @property
     def digest(self) -> int:

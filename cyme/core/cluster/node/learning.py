@@ -82,14 +82,18 @@ class Learning(Ground):
         if before is not None and before.boot != after.boot:
             self._out += self._calls.on_life(now, branch, after.boot)
         if is_present and not was_present and before is not None:
-            self._returned[branch] = None
-            if len(self._returned) > RETURNED_MAX:
-                self._returned.popitem(last=False)
+            self._compare_soon(branch)
         if after.state is BranchState.SUSPECT:
             self._confront(now, after)
         told = _deed(before, after)
         if told is not None:
             self._tell(f"branch.{told[0]}", f"branch {branch!r} {told[1]}", branch=branch)
+
+    def _compare_soon(self, branch: BranchId) -> None:
+        """Have what is known here compared with what a branch knows, in its turn."""
+        self._returned[branch] = None
+        if len(self._returned) > RETURNED_MAX:
+            self._returned.popitem(last=False)
 
     def _take_news(self, news: InstanceNews) -> None:
         record = self._view.instance(news.instance)
@@ -160,9 +164,14 @@ class Learning(Ground):
                 self.refused += 1  # nobody else may raise it
             elif word.order > mine.order:
                 self._refute(link)
-        elif word.life > mine.life and self._joining.contest(now, word):
+        elif self._is_rival(word) and self._joining.contest(now, word):
             number = self._pings.new(now, self._me)
             self._out.append(Send(word.profile.calls_at, self._ping(number, self._me, None)))
+
+    def _is_rival(self, word: Statement) -> bool:
+        """Tell whether another life of this branch's id may be alive, or counts more than this."""
+        starting = not self._joining.joined
+        return word.life > self.statement.life or (starting and word.state in PRESENT)
 
     def _refute(self, link: Link | None) -> None:
         self._incarnation += 1

@@ -11,6 +11,7 @@ from cyme.core.cluster.effects import (
 from cyme.core.cluster.members import PRESENT, Statement
 from cyme.core.cluster.membership import Member
 from cyme.core.cluster.messages import (
+    ITEMS_MAX,
     Answer,
     Beat,
     Buckets,
@@ -30,6 +31,9 @@ from cyme.core.cluster.messages import (
 )
 from cyme.core.cluster.node.learning import Learning
 from cyme.core.model import BranchId
+
+#: Whoever sent so many items at once may have more to send.
+MANY_ITEMS = ITEMS_MAX // 2
 
 
 class Listening(Learning):
@@ -101,10 +105,15 @@ class Listening(Learning):
             case Summaries():
                 self._out += self._repair.on_summaries(self._sender, link, message)
             case Items():
-                items, effects = self._repair.on_items(self._sender, link, message)
-                self._out += effects
-                for item in items:
-                    self._take_item(now, item, link)
+                self._take_items(now, link, message)
+
+    def _take_items(self, now: float, link: Link, message: Items) -> None:
+        items, effects = self._repair.on_items(self._sender, link, message)
+        self._out += effects
+        for item in items:
+            self._take_item(now, item, link)
+        if len(items) >= MANY_ITEMS:
+            self._compare_soon(message.sender.branch)
 
     def _take_rumours(self, now: float, link: Link | None, message: Rumours) -> None:
         if link is None:

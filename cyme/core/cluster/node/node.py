@@ -72,7 +72,7 @@ class Node(Ticking):
             self._fence.heard()
             self._hear(now, link, message)
             self._take(now, link, message)
-        elif link is not None and message.sender.boot != self._boot:
+        elif link is not None:
             self._take_from_rival(link, message)
         return self._done(now)
 
@@ -98,6 +98,12 @@ class Node(Ticking):
             if isinstance(after, Instance):
                 known = before if isinstance(before, Instance) else None
                 self._changed(now, known, after)
+        return self._done(now)
+
+    def on_not_absorbed(self, now: float, records: Sequence[Record]) -> list[Effect]:
+        """Take in that records of others were refused, or could not be stored."""
+        for record in records:
+            self._absorbing.pop(key_of(record), None)
         return self._done(now)
 
     def on_forgotten(self, now: float, records: Sequence[Record]) -> list[Effect]:
