@@ -1,0 +1,64 @@
+"""The options of the cluster's sockets, and why they are what they are."""
+
+from __future__ import annotations
+
+import zmq
+
+Socket = zmq.Socket[bytes]
+Context = zmq.Context[Socket]
+
+#: Bytes of one frame at most. A connection that brings more is closed by ZeroMQ.
+FRAME_BYTES_MAX = 1024 * 1024
+
+#: Connections that wait to be accepted.
+BACKLOG = 1024
+#: Messages that wait in a pipe to or from one peer; those that do not fit are dropped.
+WAITING_MAX = 1000
+#: The subscriber hears many at once, and a gap costs a repair.
+SUB_WAITING_MAX = 4000
+
+#: Both ends look after a connection by themselves: a peer's machine that is gone says nothing.
+HEARTBEAT_S = 2.0
+HEARTBEAT_TIMEOUT_S = 6.0
+HANDSHAKE_S = 5.0
+#: The system's own patience is two minutes, which would outlast most partitions.
+CONNECT_S = 3.0
+RECONNECT_S_MIN = 0.25
+RECONNECT_S_MAX = 4.0
+
+#: What CURVE adds to a frame, and room.
+_OVERHEAD_BYTES = 64
+
+
+def new_socket(context: Context, kind: int) -> Socket:
+    """Return a socket with the options that all have in common.
+
+    Raises:
+        zmq.ZMQError: There is no descriptor left.
+    """
+    socket: Socket = context.socket(kind)
+    socket.linger = 0
+    socket.maxmsgsize = FRAME_BYTES_MAX + _OVERHEAD_BYTES
+    socket.sndhwm = WAITING_MAX
+    socket.rcvhwm = SUB_WAITING_MAX if kind == zmq.SUB else WAITING_MAX
+    socket.backlog = BACKLOG
+    socket.heartbeat_ivl = _ms(HEARTBEAT_S)
+    socket.heartbeat_timeout = _ms(HEARTBEAT_TIMEOUT_S)
+    socket.heartbeat_ttl = _ms(HEARTBEAT_TIMEOUT_S)
+    socket.handshake_ivl = _ms(HANDSHAKE_S)
+    socket.connect_timeout = _ms(CONNECT_S)
+    socket.reconnect_ivl = _ms(RECONNECT_S_MIN)
+    socket.reconnect_ivl_max = _ms(RECONNECT_S_MAX)
+    return socket
+
+
+def connect(socket: Socket, target: str) -> None:
+    """Connect a socket to a numeric endpoint; it happens by and by."""
+    # With this option set, ZeroMQ would make IPv6 sockets for IPv4 too, which fails where the
+    # machine has no IPv6. It counts for the connections made after it.
+    socket.ipv6 = "[" in target
+    socket.connect(target)
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)
