@@ -8,6 +8,7 @@ from random import Random
 
 from cyme.core.cluster.items import Key
 from cyme.testing.simulation.network import Weather, one_way, split
+from cyme.testing.simulation.service import APP
 from cyme.testing.simulation.world import World
 
 
@@ -255,6 +256,9 @@ _LONG_S = (8.0, 40.0)
 
 DEEDS = ("put", "delete", "create", "change", "enable", "disable", "remove", "move", "count")
 
+#: The app of all instances; nobody deletes it.
+_SHOP: Key = ("app", APP)
+
 _DECLARATIONS: tuple[Key, ...] = (
     ("app", "a1"),
     ("app", "a2"),
@@ -295,10 +299,10 @@ def schedule(
         until: Nothing begins later, in seconds.
         kinds: Which faults there may be.
     """
-    events = [Event(at=0.5, kind="put", who=names[0], name=("app", "shop"))]
+    events = [Event(at=5.0, kind="put", who=names[0], name=_SHOP)]
     events += [
         Event(
-            at=random.uniform(2.0, 6.0),
+            at=random.uniform(5.5, 8.0),
             kind="create",
             who=random.choice(names),
             others=(random.choice(names),),
@@ -330,7 +334,7 @@ def _fault(random: Random, names: Sequence[str], until: float, kind: str) -> Eve
     lasts = random.uniform(*random.choice([_SHORT_S, _LONG_S]))
     for_ever = kind in {"crash", "power"} and random.random() < 0.15  # noqa: PLR2004 - few
     return Event(
-        at=random.uniform(5.0, until),
+        at=random.uniform(8.0, until),
         kind=kind,
         who=who,
         lasts_s=None if for_ever else lasts,
@@ -344,7 +348,7 @@ def _deed(random: Random, names: Sequence[str], until: float) -> Event:
     declares = kind in {"put", "delete"}
     name = random.choice(_DECLARATIONS) if declares else ("instance", random.choice(_INSTANCES))
     return Event(
-        at=random.uniform(5.0, until),
+        at=random.uniform(8.0, until),
         kind=kind,
         who=random.choice(names),
         others=(random.choice(names),),

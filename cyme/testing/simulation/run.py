@@ -151,14 +151,15 @@ def shrink(verdict: Verdict, *, node: NodeFactory = Node) -> Verdict:
         node: Makes a node.
     """
     assert verdict.violation is not None
-    events = list(verdict.events)
+    # What begins a run stays: without it everything would be another story.
+    first_event, *events = verdict.events
     chunk = max(1, len(events) // 2)
     while True:
         shrunk = False
         first = 0
         while first < len(events):
             fewer = events[:first] + events[first + chunk :]
-            tried = simulate(verdict.seed, verdict.branches, events=fewer, node=node)
+            tried = simulate(verdict.seed, verdict.branches, events=[first_event, *fewer], node=node)
             if tried.violation is not None and tried.violation.rule == verdict.violation.rule:
                 verdict, events, shrunk = tried, fewer, True
             else:
