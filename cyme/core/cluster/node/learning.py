@@ -164,9 +164,14 @@ class Learning(Ground):
                 self.refused += 1  # nobody else may raise it
             elif word.order > mine.order:
                 self._refute(link)
-        elif self._is_rival(word) and self._joining.contest(now, word):
+        elif self._is_rival(word):
+            self._challenge(now, word)
+
+    def _challenge(self, now: float, rival: Statement) -> None:
+        """Ask another life of this branch's id whether it is alive."""
+        if rival.life != self.statement.life and self._joining.contest(now, rival):
             number = self._pings.new(now, self._me)
-            self._out.append(Send(word.profile.calls_at, self._ping(number, self._me, None)))
+            self._out.append(Send(rival.profile.calls_at, self._ping(number, self._me, None)))
 
     def _is_rival(self, word: Statement) -> bool:
         """Tell whether another life of this branch's id may be alive, or counts more than this."""

@@ -208,6 +208,8 @@ class Listening(Learning):
     def _take_welcome(self, now: float, link: Link, welcome: Welcome) -> None:
         for word in welcome.statements:
             self._take_item(now, word, link)
+            if word.branch == self._me and not welcome.admitted:
+                self._challenge(now, word)
         if not welcome.admitted or self._joining.joined or self._joining.checking:
             return
         self._join()
