@@ -133,7 +133,7 @@ def _union(*types: object) -> Read[object]:
 
 
 def _literal(*members: Any) -> Read[object]:
-    readers = [(reader_of(type(member)), member) for member in members]
+    readers = [(reader_of(cast("Any", type(member))), member) for member in members]
 
     def read(plain: object) -> object:
         for reader, member in readers:

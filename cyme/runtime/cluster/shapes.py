@@ -166,10 +166,15 @@ class Row(Generic[T_co]):
     Args:
         cls: The class of the value.
         fields: The reader of each field, in the order of the wire.
+
+    Attributes:
+        cls: The class of the value.
+        names: The names of the fields, in that order.
     """
 
     def __init__(self, cls: type[T_co], **fields: Read[object]) -> None:
         self.cls = cls
+        self.names = tuple(fields)
         self._fields = tuple(fields.items())
         self._values = attrgetter(*fields)
 
