@@ -88,8 +88,11 @@ class Joining:
         return list(dict.fromkeys([*self._joins, *self._known]))
 
     def contest(self, now: float, rival: Statement) -> bool:
-        """Take note of a branch of the same id; tell whether it is to be asked now."""
-        if self.checked or self.checking:
+        """Take note of a branch of the same id; tell whether it is to be asked now.
+
+        Every life is asked once.
+        """
+        if self.checking or (self.rival is not None and self.rival.life == rival.life):
             return False
         self.rival = rival
         self._check_ends = now + CHECK_S
