@@ -2,7 +2,8 @@
 
 A migration is text and never changes once it is released: what it makes must not depend on what
 the models look like later. Words in braces are the dialect's (``types`` of a backend). MySQL
-commits every statement of a schema by itself, so each can be repeated after a crash.
+commits every statement of a schema by itself, so each can be repeated after a crash: what is there
+is not made again, and what is filled is not filled again.
 """
 
 from __future__ import annotations
@@ -11,16 +12,36 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class AddColumn:
+    """A column that is added to a table unless it is there; SQL has no words for that.
+
+    Attributes:
+        table: The table.
+        name: The column.
+        definition: Its type, and what the rows that are there have in it.
+    """
+
+    table: str
+    name: str
+    definition: str
+
+    @property
+    def sql(self) -> str:
+        """The statement that adds it."""
+        return f"ALTER TABLE {self.table} ADD COLUMN {self.name} {self.definition}"
+
+
+@dataclass(frozen=True, slots=True)
 class Migration:
     """A step from one schema to the next.
 
     Attributes:
         version: The schema that the step leads to, from 1, without gaps.
-        statements: SQL, in order.
+        statements: SQL, and columns to add, in order.
     """
 
     version: int
-    statements: tuple[str, ...]
+    statements: tuple[str | AddColumn, ...]
 
 
 _SPEC_COLUMNS = """
@@ -115,6 +136,23 @@ MIGRATIONS: tuple[Migration, ...] = (
                 expires_at {double} NOT NULL,
                 payload {blob} NOT NULL
             ) {table_options}
+            """,
+        ),
+    ),
+    # Labels, and what instances of several branches are merged by. A stamp without an origin is
+    # none: it is filled in with when and where the instance was changed last.
+    Migration(
+        2,
+        (
+            AddColumn("cyme_app", "labels", "{text}"),
+            AddColumn("cyme_instance", "labels", "{text}"),
+            AddColumn("cyme_instance", "generation", "BIGINT NOT NULL DEFAULT 1"),
+            AddColumn("cyme_instance", "stamp_ms", "BIGINT NOT NULL DEFAULT 0"),
+            AddColumn("cyme_instance", "stamp_counter", "BIGINT NOT NULL DEFAULT 0"),
+            AddColumn("cyme_instance", "stamp_origin", "VARCHAR(128) NOT NULL DEFAULT ''"),
+            """
+            UPDATE cyme_instance SET stamp_ms = ROUND(updated_at * 1000), stamp_origin = owner
+            WHERE stamp_origin = ''
             """,
         ),
     ),

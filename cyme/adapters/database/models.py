@@ -95,6 +95,7 @@ class Specified(Table):
     workdir = TextField(null=True)
     python = TextField(null=True)
     env = TextField(null=True)  # a JSON object
+    labels = TextField(null=True)  # a JSON object
 
 
 class App(Specified):
@@ -121,6 +122,10 @@ class Instance(Specified):
     home = CharField(max_length=NAME_CHARS_MAX)
     owner = CharField(max_length=NAME_CHARS_MAX)
     epoch = BigIntegerField()
+    generation = BigIntegerField()
+    stamp_ms = BigIntegerField()
+    stamp_counter = BigIntegerField()
+    stamp_origin = CharField(max_length=NAME_CHARS_MAX)
     version = BigIntegerField()
     queues = TextField()  # a JSON list
     pinned = BooleanField()

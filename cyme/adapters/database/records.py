@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cyme.core.model import (
@@ -20,6 +21,7 @@ from cyme.core.model import (
     Stamp,
     WorkerSpec,
 )
+from cyme.core.names import NAME_CHARS_MAX
 from cyme.errors import InvalidRequest
 
 #: A row: a value for each field of its model. What comes back is the driver's, hence Any.
@@ -39,6 +41,12 @@ _SAME_IN_SPEC = (
 )
 
 
+#: Columns of a bounded length.
+_NAMES = frozenset({"name", "app", "home", "owner", "stamp_origin"})
+
+INTEGER_MAX = 2**63 - 1
+
+
 def broker_digest(url: str) -> str:
     """Return the key of the broker with this URL."""
     return hashlib.sha256(url.encode(errors="surrogatepass")).hexdigest()
@@ -48,7 +56,7 @@ def row_of(record: Record) -> Row:
     """Return the row of a record.
 
     Raises:
-        InvalidRequest: A text holds what no database stores.
+        InvalidRequest: A value is what no database stores.
     """
     match record:
         case App():
@@ -70,9 +78,11 @@ def row_of(record: Record) -> Row:
                 "home": record.home,
                 "owner": record.owner,
                 "epoch": record.epoch,
+                "generation": record.generation,
                 "pinned": record.pinned,
                 "queues": json.dumps(record.queues),
                 **_spec_row(record.spec),
+                **_stamp_row(record.stamp),
             }
     row |= {
         "version": record.version,
@@ -80,7 +90,7 @@ def row_of(record: Record) -> Row:
         "updated_at": record.updated_at,
         "deleted": record.deleted,
     }
-    _check_text(row)
+    _check(row)
     return row
 
 
@@ -101,7 +111,7 @@ def broker_row(broker: Broker) -> Row:
         }
     except ValueError as exc:
         raise InvalidRequest.of("broker", f"is not a URL: {exc}") from exc
-    _check_text(row)
+    _check(row)
     return {"digest": broker_digest(broker.url), **row}
 
 
@@ -147,6 +157,8 @@ def instance_of(row: Row, brokers: Mapping[str, Broker]) -> Instance:
         home=BranchId(row["home"]),
         owner=BranchId(row["owner"]),
         epoch=row["epoch"],
+        generation=row["generation"],
+        stamp=_stamp_of(row),
         spec=_spec_of(row, brokers),
         queues=tuple(QueueName(name) for name in json.loads(row["queues"])),
         pinned=row["pinned"],
@@ -157,17 +169,27 @@ def instance_of(row: Row, brokers: Mapping[str, Broker]) -> Instance:
 def _spec_row(spec: WorkerSpec) -> Row:
     row: Row = {name: getattr(spec, name) for name in _SAME_IN_SPEC}
     row["broker"] = broker_digest(spec.broker.url) if spec.broker else None
-    row["env"] = None if spec.env is None else json.dumps(dict(spec.env))
+    row["env"] = _text_of(spec.env)
+    row["labels"] = _text_of(spec.labels)
     return row
 
 
 def _spec_of(row: Row, brokers: Mapping[str, Broker]) -> WorkerSpec:
-    digest, env = row["broker"], row["env"]
+    digest = row["broker"]
     return WorkerSpec(
         broker=None if digest is None else brokers[digest],
-        env=None if env is None else tuple(json.loads(env).items()),
+        env=_pairs_of(row["env"]),
+        labels=_pairs_of(row["labels"]),
         **{name: row[name] for name in _SAME_IN_SPEC},
     )
+
+
+def _text_of(pairs: Sequence[tuple[str, str]] | None) -> str | None:
+    return None if pairs is None else json.dumps(dict(pairs))
+
+
+def _pairs_of(text: str | None) -> tuple[tuple[str, str], ...] | None:
+    return None if text is None else tuple(json.loads(text).items())
 
 
 def _stamp_row(stamp: Stamp) -> Row:
@@ -186,14 +208,21 @@ def _common_of(row: Row) -> Row:
     return {name: row[name] for name in ("version", "created_at", "updated_at", "deleted")}
 
 
-def _check_text(row: Row) -> None:
-    """Refuse text that a database would refuse, while it is known which field it is.
+def _check(row: Row) -> None:
+    """Refuse what a database would refuse, while it is known which field it is.
 
-    PostgreSQL stores no NUL, and none of the three stores half a surrogate pair.
+    PostgreSQL stores no NUL, none of the three stores half a surrogate pair, whole numbers have
+    64 bits, some have no infinity, and SQLite alone takes a name that is too long.
     """
     for name, value in row.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidRequest.of(name, f"is {value}, which cannot be stored")
+        if isinstance(value, int) and not -INTEGER_MAX <= value <= INTEGER_MAX:
+            raise InvalidRequest.of(name, "takes more than 64 bits, which cannot be stored")
         if not isinstance(value, str):
             continue
+        if name in _NAMES and len(value) > NAME_CHARS_MAX:
+            raise InvalidRequest.of(name, f"has more than {NAME_CHARS_MAX} characters")
         if "\0" in value:
             raise InvalidRequest.of(name, "contains a NUL character, which cannot be stored")
         try:

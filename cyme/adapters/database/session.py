@@ -18,7 +18,7 @@ import peewee
 import cyme
 from cyme.adapters.database.backend import Backend
 from cyme.adapters.database.faults import Fault, cause_of, fault_of, first_line, storage_error
-from cyme.adapters.database.migrations import META_TABLE, Migration
+from cyme.adapters.database.migrations import META_TABLE, AddColumn, Migration
 from cyme.adapters.database.models import Meta, Table
 from cyme.adapters.database.records import Row
 from cyme.adapters.database.statements import Inserts, run
@@ -204,10 +204,16 @@ class Session:
             return {}
         return {row["name"]: row["value"] for row in self.rows(Meta)}
 
+    def _has(self, column: AddColumn) -> bool:
+        return column.name in {found.name for found in self.db.get_columns(column.table)}
+
     def _take_step(self, migration: Migration) -> None:
         self.db.begin()
         for statement in (META_TABLE, *migration.statements):
-            self.execute(statement.format(**self._backend.types))
+            if isinstance(statement, str):
+                self.execute(statement.format(**self._backend.types))
+            elif not self._has(statement):
+                self.execute(statement.sql.format(**self._backend.types))
         marks = {
             "schema": str(migration.version),
             "branch_id": self._branch_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 from hypothesis import strategies as st
 
@@ -48,6 +49,11 @@ def queue(name: str = "orders", *, of: str = "shop") -> Queue:
     return Queue(app=AppName(of), name=QueueName(name), stamp=Stamp(1, 0, BRANCH))
 
 
+def refused(name: str = "bad") -> App:
+    """Return an app that looks right to Cyme and that every database refuses."""
+    return replace(app(name), created_at=cast(float, None))
+
+
 def tombstone(record: App) -> App:
     return replace(record, deleted=True, version=record.version + 1)
 
@@ -69,6 +75,7 @@ FULL: tuple[Record, ...] = (
             workdir="/srv/proj",
             python="/srv/venv/bin/python",
             env=(("A", ""), ("B", "b 'quoted' \"twice\" \\ %s % ? \n")),
+            labels=(),
         ),
         stamp=Stamp(2**52, 2**33, "b" * 128),
         version=2**40,
@@ -91,8 +98,15 @@ FULL: tuple[Record, ...] = (
         home=BranchId("h"),
         owner=BranchId("o"),
         epoch=7,
+        generation=2**40,
+        stamp=Stamp(2**52, 2**33, "o" * 128),
         version=9,
-        spec=WorkerSpec(broker=Broker("redis://cache:6379/0"), is_enabled=True, env=()),
+        spec=WorkerSpec(
+            broker=Broker("redis://cache:6379/0"),
+            is_enabled=True,
+            env=(),
+            labels=(("disk", "ssd"), ("zone", "a")),
+        ),
         queues=(QueueName("a"), QueueName("b")),
         pinned=True,
         created_at=1.5,
@@ -143,6 +157,8 @@ _specs = st.builds(
     | st.dictionaries(st.text(min_size=1, max_size=9), st.text(max_size=9), max_size=3).map(
         lambda env: tuple(sorted(env.items()))
     ),
+    labels=st.none()
+    | st.dictionaries(_names, _names, max_size=3).map(lambda labels: tuple(sorted(labels.items()))),
 )
 _stamps = st.builds(Stamp, st.integers(0, 2**62), st.integers(0, 2**62), _names)
 _common = {
@@ -171,6 +187,8 @@ instances = st.builds(
     home=_names.map(BranchId),
     owner=_names.map(BranchId),
     epoch=_counts,
+    generation=_counts,
+    stamp=_stamps,
     spec=_specs,
     queues=st.lists(_names.map(QueueName), max_size=3).map(tuple),
     pinned=st.booleans(),

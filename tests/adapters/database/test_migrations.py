@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
@@ -9,25 +11,40 @@ from typing import cast
 import pytest
 
 from cyme.adapters.database import backups
-from cyme.adapters.database.migrations import MIGRATIONS, Migration
+from cyme.adapters.database.migrations import MIGRATIONS, AddColumn, Migration
+from cyme.adapters.database.session import Session
+from cyme.core.model import (
+    App,
+    AppName,
+    BranchId,
+    Broker,
+    Instance,
+    InstanceName,
+    Queue,
+    QueueName,
+    Record,
+    Stamp,
+    WorkerSpec,
+)
 from cyme.errors import DatabaseUnusable, SchemaTooNew
 
 from .conftest import Open
-from .samples import app
+from .samples import BRANCH, app
 
 T = 10.0
+NEWEST = MIGRATIONS[-1].version
 
-SECOND = Migration(
+NEXT = Migration(
     len(MIGRATIONS) + 1,
     (
-        "CREATE TABLE IF NOT EXISTS cyme_second (name VARCHAR(10), note {text}) {table_options}",
-        "INSERT INTO cyme_second SELECT 'apps', COUNT(*) FROM cyme_app",
+        "CREATE TABLE IF NOT EXISTS cyme_next (name VARCHAR(10), note {text}) {table_options}",
+        "INSERT INTO cyme_next SELECT 'apps', COUNT(*) FROM cyme_app",
     ),
 )
-LATER = (*MIGRATIONS, SECOND)
+LATER = (*MIGRATIONS, NEXT)
 BROKEN = (
     *MIGRATIONS,
-    Migration(SECOND.version, (*SECOND.statements, "INSERT INTO cyme_nowhere VALUES (1)")),
+    Migration(NEXT.version, (*NEXT.statements, "INSERT INTO cyme_nowhere VALUES (1)")),
 )
 
 
@@ -38,7 +55,7 @@ def test_the_versions_have_no_gaps() -> None:
 
 def test_a_new_database_takes_all_steps(url: str, database: Open) -> None:
     store = database(url, migrations=LATER)
-    assert store._do(lambda s: s.execute("SELECT name FROM cyme_second").fetchall(), T)
+    assert store._do(lambda s: s.execute("SELECT name FROM cyme_next").fetchall(), T)
 
 
 def test_an_older_database_takes_the_steps_that_it_lacks_once(url: str, database: Open) -> None:
@@ -47,17 +64,154 @@ def test_an_older_database_takes_the_steps_that_it_lacks_once(url: str, database
     store.close(T)
     for _ in range(2):
         store = database(url, migrations=LATER)
-        notes = store._do(lambda s: s.execute("SELECT note FROM cyme_second").fetchall(), T)
+        notes = store._do(lambda s: s.execute("SELECT note FROM cyme_next").fetchall(), T)
         assert [int(note) for (note,) in cast(list[tuple[str]], notes)] == [2]
         assert len(store.load()) == 2
         store.close(T)
+
+
+# --- what each step makes of what was there ------------------------------------------------------
+
+#: A database as the first schema had it: an app, two instances, one of them deleted, a queue.
+FIRST_ROWS = (
+    """
+    INSERT INTO cyme_broker (digest, url, virtual_host)
+    VALUES ('d1', 'redis://:secret@cache:6379/0', '0')
+    """,
+    """
+    INSERT INTO cyme_app (
+        name, broker_id, pool, env, stamp_ms, stamp_counter, stamp_origin,
+        version, created_at, updated_at, deleted
+    ) VALUES (
+        'shop', 'd1', 'solo', '{"A": "1"}', 1700000000000, 2, 'branch-a',
+        3, 1700000000.25, 1700000001.125, FALSE
+    )
+    """,
+    """
+    INSERT INTO cyme_instance (
+        name, app, home, owner, epoch, queues, pinned, broker_id, is_enabled,
+        version, created_at, updated_at, deleted
+    ) VALUES (
+        'w1', 'shop', 'branch-a', 'branch-a', 4, '["orders"]', TRUE, 'd1', TRUE,
+        7, 1700000000.25, 1700000001.0006, FALSE
+    ), (
+        'w2', 'shop', 'branch-a', 'branch-b', 1, '[]', FALSE, NULL, NULL,
+        2, 0, 1.5, TRUE
+    )
+    """,
+    """
+    INSERT INTO cyme_queue (
+        app, name, exchange_type, stamp_ms, stamp_counter, stamp_origin,
+        version, created_at, updated_at, deleted
+    ) VALUES ('shop', 'orders', 'topic', 5, 6, 'branch-a', 1, 0.5, 0.5, FALSE)
+    """,
+)
+
+#: The same as records of now.
+FIRST_RECORDS: set[Record] = {
+    App(
+        name=AppName("shop"),
+        spec=WorkerSpec(
+            broker=Broker("redis://:secret@cache:6379/0"), pool="solo", env=(("A", "1"),)
+        ),
+        stamp=Stamp(1_700_000_000_000, 2, BRANCH),
+        version=3,
+        created_at=1_700_000_000.25,
+        updated_at=1_700_000_001.125,
+    ),
+    Instance(
+        name=InstanceName("w1"),
+        app=AppName("shop"),
+        home=BranchId(BRANCH),
+        owner=BranchId(BRANCH),
+        epoch=4,
+        generation=1,
+        stamp=Stamp(1_700_000_001_001, 0, BRANCH),
+        version=7,
+        spec=WorkerSpec(broker=Broker("redis://:secret@cache:6379/0"), is_enabled=True),
+        queues=(QueueName("orders"),),
+        pinned=True,
+        created_at=1_700_000_000.25,
+        updated_at=1_700_000_001.0006,
+    ),
+    Instance(
+        name=InstanceName("w2"),
+        app=AppName("shop"),
+        home=BranchId(BRANCH),
+        owner=BranchId("branch-b"),
+        generation=1,
+        stamp=Stamp(1500, 0, "branch-b"),
+        version=2,
+        spec=WorkerSpec(),
+        updated_at=1.5,
+        deleted=True,
+    ),
+    Queue(
+        app=AppName("shop"),
+        name=QueueName("orders"),
+        exchange_type="topic",
+        stamp=Stamp(5, 6, BRANCH),
+        created_at=0.5,
+        updated_at=0.5,
+    ),
+}
+
+
+def first_database(url: str, database: Open) -> None:
+    """Make a database of the first schema with rows in it."""
+    store = database(url, migrations=MIGRATIONS[:1])
+    for statement in FIRST_ROWS:
+        store._do(partial(_execute, statement=statement), T)
+    store.close(T)
+
+
+def _execute(session: Session, statement: str) -> None:
+    session.execute(statement)
+
+
+def test_an_instance_of_the_first_schema_is_of_the_first_generation_and_stamped(
+    url: str, database: Open
+) -> None:
+    first_database(url, database)
+    for _ in range(2):
+        store = database(url)
+        assert set(store.load()) == FIRST_RECORDS
+        store.close(T)
+
+
+def test_what_was_migrated_can_be_written_again(url: str, database: Open) -> None:
+    first_database(url, database)
+    store = database(url)
+    changed = [
+        replace(record, spec=replace(record.spec, labels=(("zone", "a"),)), version=99)
+        for record in store.load()
+        if not isinstance(record, Queue)
+    ]
+    store.write(changed, timeout_s=T)
+    assert set(changed) <= set(store.load())
+
+
+@pytest.mark.mysql
+def test_a_second_step_that_was_cut_short_is_repeated(mysql_url: str, database: Open) -> None:
+    first_database(mysql_url, database)
+    store = database(mysql_url, migrations=MIGRATIONS[:1])
+    for statement in MIGRATIONS[1].statements[:4]:
+        assert isinstance(statement, AddColumn)
+        store._do(partial(_execute, statement=statement.sql.format(text="MEDIUMTEXT")), T)
+    store.close(T)
+    assert set(database(mysql_url).load()) == FIRST_RECORDS
+
+
+# --- a step that goes wrong ----------------------------------------------------------------------
 
 
 def test_a_newer_database_is_refused_and_left_alone(url: str, database: Open) -> None:
     store = database(url, migrations=LATER)
     store.write([app()], timeout_s=T)
     store.close(T)
-    with pytest.raises(SchemaTooNew, match=r"schema 2.*up to 1.*Nothing was changed"):
+    with pytest.raises(
+        SchemaTooNew, match=rf"schema {NEXT.version}.*up to {NEWEST}.*Nothing was changed"
+    ):
         database(url)
     assert database(url, migrations=LATER).load() == [app()]
 
@@ -77,7 +231,7 @@ def test_a_backup_is_made_before_a_step(sqlite_url: str, tmp_path: Path, databas
     assert not (tmp_path / "backups").exists(), "a new database needs none"
     database(sqlite_url, migrations=LATER)
     (backup,) = backups.backups_in(tmp_path / "backups")
-    assert backup.name.startswith("cyme-schema1-")
+    assert backup.name.startswith(f"cyme-schema{NEWEST}-")
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert stat.S_IMODE(backup.parent.stat().st_mode) == 0o700
     assert database(f"sqlite://{backup}").load() == [app("kept")]
@@ -110,10 +264,10 @@ def test_a_step_that_fails_leaves_the_schema_as_it_was(
 @pytest.mark.mysql
 def test_a_step_that_was_cut_short_is_repeated(mysql_url: str, database: Open) -> None:
     store = database(mysql_url)
-    store._do(lambda s: s.execute("CREATE TABLE cyme_second (name VARCHAR(10), note TEXT)"), T)
+    store._do(lambda s: s.execute("CREATE TABLE cyme_next (name VARCHAR(10), note TEXT)"), T)
     store.close(T)
     store = database(mysql_url, migrations=LATER)
-    assert store._do(lambda s: s.execute("SELECT note FROM cyme_second").fetchall(), T)
+    assert store._do(lambda s: s.execute("SELECT note FROM cyme_next").fetchall(), T)
 
 
 def test_only_the_newest_backups_are_kept(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 
@@ -11,10 +13,10 @@ from cyme.adapters.database.records import (
     queue_of,
     row_of,
 )
-from cyme.core.model import App, Broker, Instance, Record
+from cyme.core.model import App, BranchId, Broker, Instance, Record, Stamp
 from cyme.errors import InvalidRequest
 
-from .samples import app, records
+from .samples import app, instance, queue, records
 
 
 @settings(deadline=None)
@@ -47,6 +49,23 @@ def test_refuses_text_that_no_database_stores(text: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         row_of(app(text))
     assert caught.value.faults[0].parameter == "name"
+
+
+@pytest.mark.parametrize(
+    ("record", "field"),
+    [
+        (app("n" * 129), "name"),
+        (replace(instance(), owner=BranchId("o" * 129)), "owner"),
+        (replace(queue(), stamp=Stamp(1, 0, "o" * 129)), "stamp_origin"),
+        (replace(queue(), updated_at=float("inf")), "updated_at"),
+        (replace(instance(), epoch=2**63), "epoch"),
+        (replace(instance(), stamp=Stamp(-(2**63), 0, "b")), "stamp_ms"),
+    ],
+)
+def test_refuses_what_one_database_stores_and_another_does_not(record: Record, field: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        row_of(record)
+    assert [fault.parameter for fault in caught.value.faults] == [field]
 
 
 @pytest.mark.parametrize("url", ["amqp://h:port/", "amqp://h/\ud800", "amqp://[h/"])

@@ -13,7 +13,7 @@ from cyme.core.model import Queue, Record
 from cyme.errors import DatabaseUnusable, DirectoryLocked, InvalidRequest, StorageUnavailable
 
 from .conftest import Open
-from .samples import ALIKE, FULL, app, instance, queue, records, tombstone
+from .samples import ALIKE, FULL, app, instance, queue, records, refused, tombstone
 
 T = 10.0
 
@@ -80,7 +80,7 @@ def test_writes_all_records_or_none(url: str, database: Open) -> None:
     store = database(url)
     store.write([app("before")], timeout_s=T)
     with pytest.raises(StorageUnavailable):
-        store.write([app("fine"), app("bad", version=2**70)], timeout_s=T)
+        store.write([app("fine"), refused()], timeout_s=T)
     assert store.load() == [app("before")]
     assert store.healthy(), "a content that is refused says nothing about the database"
 

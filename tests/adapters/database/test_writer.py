@@ -11,7 +11,7 @@ from tests.waiting import eventually
 
 from .conftest import Open
 from .held import held
-from .samples import app
+from .samples import app, refused
 
 T = 10.0
 BEAT_S = 0.005
@@ -56,7 +56,7 @@ def test_each_of_a_group_gets_its_own_verdict(url: str, database: Open) -> None:
     store = database(url)
     with held(store):
         good = _write_all(store, [f"good{n}" for n in range(10)])
-        bad = gevent.spawn(store.write, [app("half"), app("bad", version=2**70)], timeout_s=T)
+        bad = gevent.spawn(store.write, [app("half"), refused("bad")], timeout_s=T)
         more = _write_all(store, [f"more{n}" for n in range(10)])
         gevent.idle()
     gevent.joinall([*good, *more], raise_error=True)
