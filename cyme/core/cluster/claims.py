@@ -171,7 +171,7 @@ class Claims:
     # --- looking for orphans --------------------------------------------------------------------
 
     def _look(self, now: float, view: View, room: int, taken: Collection[str]) -> list[Effect]:
-        if self._policy.takeover_s is None or not _may_claim(now, view, self._policy):
+        if not _may_claim(now, view, self._policy):
             self._pauses.clear()
             return []
         self._succession.look(view)

@@ -264,8 +264,7 @@ class Handovers:
                 return self._failed(now, one, waited)
             case _Stage.READY:
                 return self._write(now, view, one)
-            case _Stage.WRITING:
-                return self._unwritten(now, one, pause_s=0.0)
+        return self._unwritten(now, one, pause_s=0.0)
 
     def _begin(self, now: float, view: View, one: _Handover, room: Room) -> list[Effect]:
         why_not = self._barred(view, one) or self._crowded(now, one, room)
