@@ -21,6 +21,12 @@ class Case:
     now: float
 
 
+def start_patience_s(case: Case) -> float:
+    """Return how long a worker may take from its start to its first answer, in seconds."""
+    policy, others = case.policy, case.sight.starts_under_way
+    return policy.start_timeout_s + policy.start_timeout_s_each * others
+
+
 def begin_stop(case: Case, memory: Memory, reason: str) -> Decision:
     """Return the beginning of a warm stop."""
     stopping = replace(

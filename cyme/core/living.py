@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cyme.core.failures import Case, abandon, allowed, begin_stop
+from cyme.core.failures import Case, abandon, allowed, begin_stop, start_patience_s
 from cyme.core.restarts import CLEAN
 from cyme.core.status import InstanceState
 from cyme.core.supervision import (
@@ -23,11 +23,11 @@ from cyme.core.supervision import (
 )
 from cyme.core.workers import ProcessState, Report
 
-#: So many missed surveys in a row are shown as ``unresponsive``.
-MISSED_SURVEYS_SHOWN = 3
+#: So many missed questions in a row are shown as ``unresponsive``; fewer are no silence at all,
+#: however long ago the first of them was asked.
+MISSED_SHOWN = 3
 
 #: Silence that outlasts ``unresponsive_after_s`` by this factor is believed without the
-
 #: processor's testimony.
 LONG_SILENCE_FACTOR = 5.0
 
@@ -41,9 +41,11 @@ def alive(case: Case, memory: Memory) -> Decision:
         pardoned = replace(memory, restarts_seen=case.wish.restarts_asked, record=CLEAN)
         return begin_stop(case, pardoned, why)
     if case.sight.broker_up is not True:
-        return Decision(_without_broker(case, memory))
+        return Decision(without_broker(case, memory))
     if case.sight.report is not None:
-        return _answered(case, memory, case.sight.report)
+        answering = answered(case, memory, case.sight.report)
+        mended = _mend(case, answering.memory)
+        return replace(mended, notes=(*answering.notes, *mended.notes))
     if memory.state is InstanceState.STARTING:
         return _not_answered_yet(case, memory)
     if case.sight.asked_at is not None:
@@ -65,8 +67,8 @@ def _why_restart(wish: Wish, memory: Memory) -> str | None:
     return None
 
 
-def _without_broker(case: Case, memory: Memory) -> Memory:
-    """Nothing can be learnt of it; what it missed is forgiven."""
+def without_broker(case: Case, memory: Memory) -> Memory:
+    """Return the memory while nothing can be learnt of it; what it missed is forgiven."""
     forgiven = replace(memory, silent_since=None, missed=0, queues=None)
     if memory.state is InstanceState.STARTING:
         return replace(forgiven, since=case.now)
@@ -80,7 +82,8 @@ def _without_broker(case: Case, memory: Memory) -> Memory:
     )
 
 
-def _answered(case: Case, memory: Memory, report: Report) -> Decision:
+def answered(case: Case, memory: Memory, report: Report) -> Decision:
+    """Return what is learnt from an answer, without doing anything about it."""
     assert case.sight.asked_at is not None
     notes: tuple[Note, ...] = ()
     was = memory.state
@@ -102,14 +105,11 @@ def _answered(case: Case, memory: Memory, report: Report) -> Decision:
         )
         kind = "instance.started" if was is InstanceState.STARTING else "instance.answers"
         notes = (Note(kind, f"answered after {case.now - memory.since:.1f} s"),)
-    mended = _mend(case, answering)
-    return replace(mended, notes=(*notes, *mended.notes))
+    return Decision(answering, notes=notes)
 
 
 def _not_answered_yet(case: Case, memory: Memory) -> Decision:
-    patience_s = (
-        case.policy.start_timeout_s + case.policy.start_timeout_s_each * case.sight.starts_under_way
-    )
+    patience_s = start_patience_s(case)
     if case.now - memory.since < patience_s:
         return Decision(memory)
     why = f"it did not answer remote control within {patience_s:.0f} s of its start"
@@ -133,6 +133,8 @@ def _silent(case: Case, memory: Memory) -> Decision:
         )
     memory = replace(memory, missed=memory.missed + 1)
     assert memory.silent_since is not None
+    if memory.missed < MISSED_SHOWN:
+        return Decision(memory)
     silent_s = case.now - memory.silent_since
     paused = case.sight.look.state is ProcessState.PAUSED
     idle = abs(case.sight.look.cpu_s - memory.cpu_s_at_silence) < FROZEN_CPU_S
@@ -140,7 +142,7 @@ def _silent(case: Case, memory: Memory) -> Decision:
         testimony = "paused" if paused else "idle" if idle else "busy"
         why = f"it has not answered for {silent_s:.0f} s and its process is {testimony}"
         return abandon(case, memory, why)
-    if memory.missed < MISSED_SURVEYS_SHOWN or memory.state is InstanceState.UNRESPONSIVE:
+    if memory.state is InstanceState.UNRESPONSIVE:
         return Decision(memory)
     reason = f"it did not answer {memory.missed} times in a row"
     shown = replace(memory, state=InstanceState.UNRESPONSIVE, since=case.now, reason=reason)

@@ -85,6 +85,18 @@ class Workers(Protocol):
         """Remove the files of a deleted instance."""
 
 
+class Machine(Protocol):
+    """This machine, as far as workers need something of it."""
+
+    def lacks(self, python: str, workdir: str | None) -> str:
+        """Return what a worker would lack on this machine, in words; empty if it lacks nothing.
+
+        Args:
+            python: Absolute path of its interpreter.
+            workdir: Absolute path of the directory it runs in, None for one of its own.
+        """
+
+
 class Control(Protocol):
     """Remote control of the workers on one broker; calls are made one after the other."""
 

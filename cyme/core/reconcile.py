@@ -14,6 +14,7 @@ Laws:
   killed, each with a deadline; a hung one is given less time, a paused one none.
 * Whatever a dead worker left behind is swept before a new one starts.
 * What fails again and again is given pauses, and in the end left alone with the reason.
+* While nothing may be done about an instance nothing is (``cyme.core.restraint``).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dataclasses import replace
 from cyme.core.failures import Case, after_failure, allowed, begin_stop, quarantine
 from cyme.core.living import alive
 from cyme.core.restarts import CLEAN
+from cyme.core.restraint import restrained
 from cyme.core.status import InstanceState
 from cyme.core.supervision import (
     Action,
@@ -115,13 +117,18 @@ def decide(
         now: Monotonic seconds.
     """
     case = Case(wish, sight, policy, name, now)
-    if memory.process is not None and _is_gone(sight):
+    return restrained(case, memory) if sight.restraint else _free(case, memory)
+
+
+def _free(case: Case, memory: Memory) -> Decision:
+    """Anything may be done about it."""
+    if memory.process is not None and _is_gone(case.sight):
         return _ended(case, memory)
     if memory.state is InstanceState.STOPPING:
         return _stopping(case, memory)
     if memory.state is InstanceState.STARTING and memory.process is None:
         return Decision(memory)  # its process is being made; ``started`` or ``not_started`` follows
-    if not wish.runs:
+    if not case.wish.runs:
         return _unwanted(case, memory)
     if memory.process is None:
         return _absent(case, memory)

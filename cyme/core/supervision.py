@@ -22,7 +22,8 @@ class Policy:
         start_timeout_s_each: Added for every other start that is under way at the time.
         stop_timeout_s: How long a warm stop may take.
         kill_timeout_s: How long a cold stop may take before the process is killed.
-        unresponsive_after_s: Silence after which a worker without processor time is hung.
+        unresponsive_after_s: Silence after which a worker without processor time is hung, once
+            it was asked several times.
         wait_after_broker_revived_s: Time that workers have to come back with their broker.
         restarts: The restart budget.
     """
@@ -43,6 +44,7 @@ class Wish:
     Attributes:
         runs: Whether it should run here.
         removed: Whether it was deleted, or belongs to another branch now.
+        is_enabled: Whether its user wants it to run anywhere.
         why_not: Why it should not run, in words; empty when it should.
         digest: As ``Launch.digest``: a worker started with another one must be restarted.
         queues: The declarations it consumes from: queue name to a digest of the declaration,
@@ -54,6 +56,7 @@ class Wish:
 
     runs: bool
     removed: bool = False
+    is_enabled: bool = True
     why_not: str = ""
     digest: str = ""
     queues: Mapping[str, str] = field(default_factory=dict)
@@ -76,6 +79,7 @@ class Sight:
         report: The worker's answer to that survey, None if it gave none.
         may_start: Whether a start slot is free.
         starts_under_way: How many workers are starting.
+        restraint: Why nothing may be done about it now, in words; empty when something may.
     """
 
     look: Look | None = None
@@ -86,6 +90,7 @@ class Sight:
     report: Report | None = None
     may_start: bool = True
     starts_under_way: int = 0
+    restraint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,10 @@
 One greenlet a broker, because concurrent broadcasts that share a connection pool wait for each
 other for ever, and because a hung broker must delay nobody but itself. The greenlet surveys the
 workers at intervals and does, in between and in order, what others ask of it.
+
+A question reaches every worker on the broker, whomever it is meant for. Where many branches share
+a broker the time between two full surveys is stretched, lest the workers drown in questions; but
+who missed a question is asked again, and the broker is seen to answer, at the usual interval.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from enum import Enum
 
 import gevent
 from gevent.event import AsyncResult
@@ -18,15 +22,14 @@ from gevent.event import Event as Signalled
 from gevent.queue import Empty, Full
 from gevent.queue import Queue as Inbox
 
-from cyme.core.model import Broker, Queue
+from cyme.core.model import Broker
 from cyme.core.ports import Clock, Control, Controls
 from cyme.core.workers import Report
-from cyme.errors import BrokerUnavailable, DeadlineExceeded, Overloaded
+from cyme.errors import BrokerUnavailable, Overloaded
+from cyme.runtime.control_in_turn import ControlInTurn, Job
 from cyme.runtime.journal import Journal
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 JOBS_MAX = 1000
 BROKERS_MAX = 64
@@ -48,11 +51,13 @@ class BrokerView:
         up: Whether it answers; None before the first attempt.
         since: Since when (monotonic seconds).
         reason: Why it is down, in words; empty when it is not.
+        revived: Whether it was down before; its workers may still be on their way back.
     """
 
     up: bool | None
     since: float
     reason: str = ""
+    revived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +78,25 @@ class Watched:
     """The nodes that a broker's surveys ask.
 
     Attributes:
-        nodes: All of them, asked at every interval.
+        nodes: All of them, asked in every full survey.
+        doubted: Those that missed a question, asked at every interval, however far it is
+            stretched for the others.
         urgent: Those whose answer is waited for, asked several times a second.
         limits_wanted: Whether the next full survey should ask for limits as well.
     """
 
     nodes: tuple[str, ...] = ()
+    doubted: tuple[str, ...] = ()
     urgent: tuple[str, ...] = ()
     limits_wanted: bool = False
 
 
-Job = Callable[[Control], object]
+class _Kind(Enum):
+    """Whom a survey asks: all, those that missed a question, or those that start."""
+
+    FULL = 1
+    CHECK = 2
+    URGENT = 3
 
 
 class BrokerWatch:
@@ -97,6 +110,7 @@ class BrokerWatch:
         clock: Clock,
         journal: Journal,
         interval_s: float,
+        stretch: Callable[[], float],
         on_news: Callable[[], None],
     ) -> None:
         self.broker = broker
@@ -104,6 +118,7 @@ class BrokerWatch:
         self._clock = clock
         self._journal = journal
         self._interval_s = interval_s
+        self._stretch = stretch
         self._on_news = on_news
         self._inbox: Inbox[tuple[Job, AsyncResult[object]]] = Inbox(JOBS_MAX)
         self._wake = Signalled()
@@ -111,6 +126,7 @@ class BrokerWatch:
         self._view = BrokerView(None, clock.monotonic())
         self._answers: dict[str, Answer] = {}
         self._next_full = 0.0
+        self._next_check = 0.0
         self._next_urgent = 0.0
         self._full_surveys = 0
         self._retry_s = RETRY_S_FIRST
@@ -199,13 +215,15 @@ class BrokerWatch:
             self._do(job, result)
         now = self._clock.monotonic()
         if now >= self._next_full:
-            self._survey(self._watched.nodes, full=True)
+            self._survey(self._watched.nodes, _Kind.FULL)
+        elif now >= self._next_check:
+            self._survey(self._watched.doubted, _Kind.CHECK)
         elif self._watched.urgent and now >= self._next_urgent:
-            self._survey(self._watched.urgent, full=False)
+            self._survey(self._watched.urgent, _Kind.URGENT)
         self._wait()
 
     def _wait(self) -> None:
-        due = self._next_full
+        due = min(self._next_full, self._next_check)
         if self._watched.urgent and self._view.up:
             due = min(due, self._next_urgent)
         wait_s = due - self._clock.monotonic()
@@ -224,37 +242,42 @@ class BrokerWatch:
             self._is_up()
             result.set(value)
 
-    def _survey(self, nodes: Sequence[str], *, full: bool) -> None:
+    def _survey(self, nodes: Sequence[str], kind: _Kind) -> None:
         asked_at = self._clock.monotonic()
-        with_limits = full and (
+        with_limits = kind is _Kind.FULL and (
             self._watched.limits_wanted or self._full_surveys % LIMITS_EVERY_SURVEYS == 0
         )
         try:
             reports = self._control.survey(
                 nodes,
                 with_limits=with_limits and bool(nodes),
-                timeout_s=SURVEY_TIMEOUT_S if full else URGENT_TIMEOUT_S,
+                timeout_s=URGENT_TIMEOUT_S if kind is _Kind.URGENT else SURVEY_TIMEOUT_S,
             )
         except BrokerUnavailable as exc:
             self._is_down(exc)
-            self._next_full = self._clock.monotonic() + self._retry_s
+            self._next_full = self._next_check = self._clock.monotonic() + self._retry_s
             self._retry_s = min(RETRY_S_MAX, self._retry_s * 2)
         else:
             self._is_up()
             self._retry_s = RETRY_S_FIRST
             self._answers.update({node: Answer(asked_at, reports.get(node)) for node in nodes})
-            if full:
-                self._full_surveys += 1
-                self._next_full = asked_at + self._interval_s
+            self._plan_next(kind, asked_at)
         self._next_urgent = self._clock.monotonic() + URGENT_PERIOD_S
         self._on_news()
+
+    def _plan_next(self, kind: _Kind, asked_at: float) -> None:
+        if kind is _Kind.FULL:
+            self._full_surveys += 1
+            self._next_full = asked_at + self._interval_s * max(1.0, self._stretch())
+        if kind is not _Kind.URGENT:
+            self._next_check = asked_at + self._interval_s
 
     def _is_up(self) -> None:
         if self._view.up:
             return
-        before = self._view.up
-        self._view = BrokerView(True, self._clock.monotonic())
-        if before is False:
+        revived = self._view.up is False
+        self._view = BrokerView(True, self._clock.monotonic(), revived=revived)
+        if revived:
             self._journal.record("broker.revived", f"broker {self.broker.masked_url} answers again")
         self._on_news()
 
@@ -267,15 +290,30 @@ class BrokerWatch:
 
 
 class Brokers:
-    """All brokers in use, found by their URL."""
+    """All brokers in use, found by their URL.
+
+    Args:
+        controls: Makes the connections.
+        clock: Time.
+        journal: Where outages are told.
+        interval_s: Seconds between two surveys of a broker's workers.
+        stretch: By how much that is longer for full surveys, 1 or more; asked after each.
+    """
 
     def __init__(
-        self, controls: Controls, clock: Clock, journal: Journal, *, interval_s: float = 10.0
+        self,
+        controls: Controls,
+        clock: Clock,
+        journal: Journal,
+        *,
+        interval_s: float = 10.0,
+        stretch: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self._controls = controls
         self._clock = clock
         self._journal = journal
         self._interval_s = interval_s
+        self._stretch = stretch
         self._watches: dict[str, BrokerWatch] = {}
         self._on_news: Callable[[], None] = _nothing
 
@@ -303,6 +341,7 @@ class Brokers:
                 clock=self._clock,
                 journal=self._journal,
                 interval_s=self._interval_s,
+                stretch=self._stretch,
                 on_news=self._tell,
             )
             self._watches[broker.url] = watch
@@ -337,7 +376,8 @@ class Brokers:
 
     def control(self, broker: Broker) -> Control:
         """Return a control whose calls wait for their turn in the broker's greenlet."""
-        return ControlInTurn(self.watch_of(broker))
+        watch = self.watch_of(broker)
+        return ControlInTurn(broker, watch.post)
 
     def views(self) -> list[tuple[Broker, BrokerView]]:
         """Return what is known of every broker in use."""
@@ -358,63 +398,6 @@ class Brokers:
             if now - watch.used_at > IDLE_CLOSE_S:
                 del self._watches[url]
                 watch.stop()
-
-
-class ControlInTurn:
-    """A ``Control`` for many callers: each call is done in turn by the broker's greenlet."""
-
-    def __init__(self, watch: BrokerWatch) -> None:
-        self._watch = watch
-
-    def survey(
-        self, nodes: Sequence[str], *, with_limits: bool, timeout_s: float
-    ) -> Mapping[str, Report]:
-        """As ``Control.survey``."""
-        return self._in_turn(
-            lambda control: control.survey(nodes, with_limits=with_limits, timeout_s=timeout_s),
-            timeout_s,
-        )
-
-    def add_consumer(self, node: str, queue: Queue, *, timeout_s: float) -> None:
-        """As ``Control.add_consumer``."""
-        self._in_turn(
-            lambda control: control.add_consumer(node, queue, timeout_s=timeout_s), timeout_s
-        )
-
-    def cancel_consumer(self, node: str, queue: str, *, timeout_s: float) -> None:
-        """As ``Control.cancel_consumer``."""
-        self._in_turn(
-            lambda control: control.cancel_consumer(node, queue, timeout_s=timeout_s), timeout_s
-        )
-
-    def autoscale(self, node: str, minimum: int, maximum: int, *, timeout_s: float) -> None:
-        """As ``Control.autoscale``."""
-        self._in_turn(
-            lambda control: control.autoscale(node, minimum, maximum, timeout_s=timeout_s),
-            timeout_s,
-        )
-
-    def stats(self, node: str, *, timeout_s: float) -> Mapping[str, object]:
-        """As ``Control.stats``."""
-        return self._in_turn(lambda control: control.stats(node, timeout_s=timeout_s), timeout_s)
-
-    def check_queue(self, queue: Queue, *, timeout_s: float) -> None:
-        """As ``Control.check_queue``."""
-        self._in_turn(lambda control: control.check_queue(queue, timeout_s=timeout_s), timeout_s)
-
-    def close(self) -> None:
-        """Do nothing: the connection is the watch's."""
-
-    def _in_turn(self, call: Callable[[Control], T], timeout_s: float) -> T:
-        result = self._watch.post(call)
-        # The call has a deadline of its own; the rest is for its turn to come.
-        try:
-            return cast(T, result.get(timeout=2 * timeout_s + SURVEY_TIMEOUT_S))
-        except gevent.Timeout:
-            raise DeadlineExceeded(
-                f"The broker {self._watch.broker.masked_url} is too busy to answer in time; "
-                "try again, or allow more time."
-            ) from None
 
 
 def _nothing() -> None:

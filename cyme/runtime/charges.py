@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Protocol
 
 from cyme.core.model import Broker, Instance
+from cyme.core.status import InstanceStatus
 from cyme.core.supervision import Memory, Wish
-from cyme.core.workers import Launch, Look
+from cyme.core.workers import Launch, Look, ProcessState
 from cyme.runtime.brokers import Answer
 
 
@@ -43,6 +45,15 @@ class Intents(Protocol):
         """
 
 
+class Care(StrEnum):
+    """Why the supervisor cares for an instance."""
+
+    OURS = "ours"  # this branch owns it
+    GUEST = "guest"  # another branch owns it, and its worker is made to run here
+    HELD = "held"  # another branch owns it; its worker is left as it is until that is settled
+    GONE = "gone"  # another branch owns it; what runs of it here is to stop
+
+
 @dataclass(slots=True, kw_only=True)
 class Charge:
     """One instance in the supervisor's care.
@@ -53,6 +64,10 @@ class Charge:
         intent: What is wished.
         memory: What is remembered.
         since_wall: Since when its state is what it is, seconds since 1970 UTC.
+        care: Why it is here.
+        survived: Whether its worker outlived a time in which this branch did not act: its
+            restart, or a stall. Who owns the instance may have changed in that time.
+        undecided_since: Since when such a worker is held (monotonic seconds), or None.
         restarts_asked: How often a restart was asked for.
         look: The last look at its process.
         answer: What the surveys learnt of it since the last pass.
@@ -64,7 +79,28 @@ class Charge:
     intent: Intent
     memory: Memory
     since_wall: float
+    care: Care = Care.OURS
+    survived: bool = False
+    undecided_since: float | None = None
     restarts_asked: int = 0
     look: Look | None = None
     answer: Answer | None = None
     busy: bool = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its worker was alive when it was looked at last."""
+        if self.memory.process is None:
+            return False
+        return self.look is None or self.look.state is not ProcessState.GONE
+
+    def status(self) -> InstanceStatus:
+        """Return what a caller is told of the instance."""
+        look = self.look if self.memory.process is not None else None
+        return InstanceStatus(
+            state=self.memory.state,
+            reason=self.memory.reason,
+            pids=look.pids if look is not None else (),
+            restarts=self.memory.restarts,
+            since=self.since_wall,
+        )

@@ -3,6 +3,9 @@
 What concerns its process (start, signal, sweep, discard) is done one after the other while the
 instance is left alone; what goes through remote control is done beside the passes. Both run in
 one bounded pool, and tell the supervisor what came of it through ``accept``.
+
+An effect may wait for its turn, or for a broker, while the whole process stands still. So right
+before anything is done it is asked again whether it may be; what may not is decided anew later.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from gevent.pool import Pool
 from cyme.core import reconcile
 from cyme.core.model import EPOCH_STAMP, AppName, Queue, QueueName
 from cyme.core.ports import Clock, Control, Workers
+from cyme.core.restraint import withheld
 from cyme.core.supervision import (
     Action,
     AddConsumer,
@@ -22,6 +26,8 @@ from cyme.core.supervision import (
     CancelConsumer,
     Decision,
     Discard,
+    Memory,
+    Note,
     Policy,
     Signal,
     Start,
@@ -41,6 +47,10 @@ CONTROL_TIMEOUT_S = 5.0
 EFFECTS_MAX = 200
 
 
+class _Withheld(Exception):
+    """Nothing may be done about the instance at this moment; the message says why."""
+
+
 class Effects:
     """Performs actions.
 
@@ -52,6 +62,7 @@ class Effects:
         clock: Time.
         policy: The supervisor's patience.
         node_of: Returns the Celery node name of an instance.
+        restraint: Returns why nothing may be done about an instance now, or nothing.
         accept: Takes a decision that an effect led to.
         done: Called when an exclusive effect ended; with True when the instance was discarded.
     """
@@ -66,6 +77,7 @@ class Effects:
         clock: Clock,
         policy: Policy,
         node_of: Callable[[str], str],
+        restraint: Callable[[Charge], str],
         accept: Callable[[Charge, Decision], None],
         done: Callable[[Charge, bool], None],
     ) -> None:
@@ -76,6 +88,7 @@ class Effects:
         self._clock = clock
         self._policy = policy
         self._node_of = node_of
+        self._restraint = restraint
         self._accept = accept
         self._done = done
         self._pool = Pool(EFFECTS_MAX)
@@ -85,29 +98,49 @@ class Effects:
         self._pool.join(timeout=timeout_s)
         self._pool.kill(timeout=timeout_s)
 
-    def perform(self, charge: Charge, actions: Sequence[Action]) -> None:
-        """Have the actions done; returns at once, unless ``EFFECTS_MAX`` are under way."""
+    def perform(self, charge: Charge, actions: Sequence[Action], before: Memory) -> None:
+        """Have the actions done; returns at once, unless ``EFFECTS_MAX`` are under way.
+
+        Args:
+            charge: The instance.
+            actions: What was decided.
+            before: What was remembered before that was decided.
+        """
         on_process = [a for a in actions if isinstance(a, Start | Signal | Sweep | Discard)]
         by_remote = [a for a in actions if isinstance(a, AddConsumer | CancelConsumer | Autoscale)]
         if on_process:
             charge.busy = True
-            self._pool.spawn(self._act, charge, on_process)
+            self._pool.spawn(self._act, charge, on_process, before)
         if by_remote:
             self._pool.spawn(self._command, charge, by_remote)
 
     # --- on the process -------------------------------------------------------------------------
 
-    def _act(self, charge: Charge, actions: Sequence[Start | Signal | Sweep | Discard]) -> None:
+    def _act(
+        self,
+        charge: Charge,
+        actions: Sequence[Start | Signal | Sweep | Discard],
+        before: Memory,
+    ) -> None:
         discarded = False
         try:
             for action in actions:
+                self._insist(charge)
                 self._act_once(charge, action)
                 discarded = isinstance(action, Discard)
+        except _Withheld as exc:
+            note = Note("instance.withheld", f"what was decided is left undone: {exc}")
+            self._accept(charge, Decision(withheld(before, charge.memory), notes=(note,)))
         except Exception:  # the top of a greenlet; the next pass finds what is left
             logger.exception("acting on instance %s failed", charge.name)
         finally:
             charge.busy = False
             self._done(charge, discarded)
+
+    def _insist(self, charge: Charge) -> None:
+        """Make sure that something may be done about an instance at this moment."""
+        if why := self._restraint(charge):
+            raise _Withheld(why)
 
     def _act_once(self, charge: Charge, action: Start | Signal | Sweep | Discard) -> None:
         match action:
@@ -136,9 +169,13 @@ class Effects:
         """Start the worker; whatever goes wrong, the core is told that there is none."""
         try:
             self._try_out_queues(charge)
+            self._insist_on_start(charge)
             self._sweep(charge)  # a worker may have died while no branch was there to see it
+            self._insist_on_start(charge)
             launch = charge.intent.launch(charge.memory.quarantined.keys())
             process = self._workers.start(launch)
+        except _Withheld:
+            raise
         except CymeError as exc:
             self._not_started(charge, exc.detail)
         except Exception as exc:
@@ -147,6 +184,11 @@ class Effects:
         else:
             wish, now = charge.intent.wish, self._clock.monotonic()
             self._accept(charge, Decision(reconcile.started(charge.memory, process, wish, now)))
+
+    def _insist_on_start(self, charge: Charge) -> None:
+        self._insist(charge)
+        if not charge.intent.wish.runs:
+            raise _Withheld(charge.intent.wish.why_not)
 
     def _not_started(self, charge: Charge, why: str) -> None:
         decision = reconcile.not_started(
@@ -187,8 +229,9 @@ class Effects:
         try:
             control = self._brokers.control(charge.intent.broker)
             for action in actions:
+                self._insist(charge)
                 self._command_once(charge, control, action)
-        except CymeError as exc:
+        except (CymeError, _Withheld) as exc:
             logger.warning("instance %s could not be told: %s", charge.name, exc)
             came_of_it = reconcile.unsure
         except Exception:  # the top of a greenlet; the next survey shows what is true

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from hashlib import sha256
 
 from cyme.core.launch import WorkerDefaults, effective_spec, launch_of, pool_of
-from cyme.core.model import Broker, Instance, Queue, WorkerSpec
+from cyme.core.model import App, Broker, Instance, Queue, Record, WorkerSpec
 from cyme.core.names import direct_queue
 from cyme.core.supervision import Wish
 from cyme.core.workers import Launch
@@ -66,6 +66,7 @@ def _wish(
     return Wish(
         runs=not why_not,
         removed=instance.deleted,
+        is_enabled=spec.is_enabled is not False,
         why_not=why_not,
         digest=digest,
         queues={
@@ -82,3 +83,21 @@ def declaration_digest(queue: Queue) -> str:
     """Return what changes whenever the declaration of a queue does."""
     parts = (queue.exchange, queue.exchange_type, queue.routing_key, queue.options)
     return sha256(repr(parts).encode()).hexdigest()
+
+
+def concerned(records: Iterable[Record], replica: Replica) -> set[str]:
+    """Return the names of the instances whose intents a change of the records may change."""
+    names: set[str] = set()
+    for record in records:
+        match record:
+            case Instance():
+                names.add(record.name)
+            case App():
+                names.update(each.name for each in replica.instances_of(record.name))
+            case Queue():
+                names.update(
+                    each.name
+                    for each in replica.instances_of(record.app)
+                    if record.name in each.queues
+                )
+    return names

@@ -6,28 +6,37 @@ one slow worker, broker or disk delays nobody else.
 
 A pass is made every second, which costs a few reads of ``/proc``, and at once when a record, a
 process or a broker changed. The brokers' surveys have their own, longer interval.
+
+A branch of a cluster may have lost what it owned, and then does nothing about it until that is
+settled. So whether it may act is asked in every pass, and again before every effect.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 
 import gevent
 from gevent.event import Event as Signalled
 
 from cyme.core import reconcile
-from cyme.core.model import App, Broker, Instance, Queue, Record
+from cyme.core.model import Instance
 from cyme.core.names import node_name
 from cyme.core.ports import Clock, Workers
 from cyme.core.status import UNSEEN, InstanceState, InstanceStatus
-from cyme.core.supervision import Decision, Memory, Policy, Sight
-from cyme.core.workers import Process, ProcessState
-from cyme.runtime.brokers import Brokers, Watched
-from cyme.runtime.charges import Charge, Intent, Intents
+from cyme.core.supervision import Decision, Policy
+from cyme.runtime.adoption import Adoption
+from cyme.runtime.attention import watched
+from cyme.runtime.brokers import Brokers
+from cyme.runtime.changes import Changes
+from cyme.runtime.charges import Care, Charge, Intents
+from cyme.runtime.custody import Custody
 from cyme.runtime.effects import Effects
+from cyme.runtime.guests import Guests, OnPrepared
 from cyme.runtime.journal import Journal
 from cyme.runtime.replica import Replica
+from cyme.runtime.sighting import sight_of
+from cyme.runtime.tidings import Listener, Tidings
 
 logger = logging.getLogger(__name__)
 
@@ -36,15 +45,12 @@ LOOK_PERIOD_S = 1.0
 #: A pass lets others run after so many instances.
 YIELD_EVERY = 25
 
-#: An adopted worker is asked urgently for so long; after that it has to answer like any other.
-ADOPTION_S = 30.0
-
-LOG_LINES_READ = 40
-LAST_WORDS_CHARS_MAX = 300
+#: States in which nothing, or nothing soon, is done to start a worker.
+_GIVEN_UP = frozenset({InstanceState.BACKOFF, InstanceState.DISABLED})
 
 
 class Supervisor:
-    """Supervises the instances that this branch owns.
+    """Supervises the instances that this branch owns, or is about to own.
 
     Args:
         replica: The records.
@@ -56,6 +62,9 @@ class Supervisor:
         branch_id: This branch.
         policy: Its patience.
         parallel_starts: So many workers may be starting at once, 1 or more.
+        may_act: Tells whether this branch may start, stop and signal workers at this moment.
+        keeps: As for ``Guests``.
+        on_prepared: As for ``Guests``.
     """
 
     def __init__(
@@ -70,16 +79,31 @@ class Supervisor:
         branch_id: str,
         policy: Policy | None = None,
         parallel_starts: int = 4,
+        may_act: Callable[[], bool] = lambda: True,
+        keeps: Callable[[str], bool] = lambda _: False,
+        on_prepared: OnPrepared = lambda _instance, _running, _why: None,
     ) -> None:
         self._replica = replica
         self._workers = workers
         self._brokers = brokers
         self._journal = journal
         self._clock = clock
-        self._intents = intents
         self._branch_id = branch_id
         self._policy = policy if policy is not None else Policy()
         self._parallel_starts = parallel_starts
+        self._may_act = may_act
+        self._guests = Guests(replica=replica, clock=clock, keeps=keeps, on_prepared=on_prepared)
+        self._custody = Custody(
+            replica=replica,
+            adoption=Adoption(replica, workers, journal),
+            guests=self._guests,
+            intents=intents,
+            journal=journal,
+            clock=clock,
+            may_act=may_act,
+        )
+        self._charges = self._custody.charges
+        self._tidings = Tidings(clock)
         self._effects = Effects(
             replica=replica,
             workers=workers,
@@ -88,14 +112,12 @@ class Supervisor:
             clock=clock,
             policy=self._policy,
             node_of=self._node,
+            restraint=self._restraint,
             accept=self._accept,
             done=self._acted,
         )
-        self._charges: dict[str, Charge] = {}
-        self._stale: set[str] = set()
-        self._stopping_all = False
+        self._changes = Changes(clock)
         self._wake = Signalled()
-        self._changed = Signalled()
         self._greenlet: gevent.Greenlet | None = None
         self.passed_at = 0.0  # when the last pass ended, monotonic seconds
 
@@ -104,9 +126,8 @@ class Supervisor:
     def start(self) -> None:
         """Adopt the workers that an earlier run left, then begin to make passes."""
         self._brokers.notify(self._wake.set)
-        self._replica.listen(self._note_change)
-        self._adopt()
-        self._stale.update(record.name for record in self._replica.instances_owned())
+        self._custody.start()
+        self._replica.listen(lambda _records, _here: self._wake.set())
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self, timeout_s: float) -> None:
@@ -118,10 +139,9 @@ class Supervisor:
 
     def stop_workers(self, timeout_s: float) -> bool:
         """Stop every worker of this branch warmly; tell whether all were gone in time."""
-        self._stopping_all = True
-        self._stale.update(self._charges)
+        self._custody.empty()
         self._wake.set()
-        return self._await(self._none_runs, timeout_s)
+        return self._changes.wait(self._none_runs, timeout_s)
 
     # --- what others ask ------------------------------------------------------------------------
 
@@ -137,43 +157,69 @@ class Supervisor:
         charge = self._charges.get(instance)
         if charge is not None:
             charge.restarts_asked += 1
-            self._stale.add(instance)
+            self._custody.touch(instance)
             self._wake.set()
 
     def status(self, instance: str) -> InstanceStatus:
-        """Return the state of an instance of this branch."""
+        """Return the state of an instance that this branch runs, or is about to."""
         charge = self._charges.get(instance)
-        if charge is None:
-            return UNSEEN
-        memory = charge.memory
-        alive = charge.look is not None and memory.process is not None
-        return InstanceStatus(
-            state=memory.state,
-            reason=memory.reason,
-            pids=charge.look.pids if alive and charge.look is not None else (),
-            restarts=memory.restarts,
-            since=charge.since_wall,
-        )
+        return UNSEEN if charge is None else charge.status()
+
+    def listen(self, listener: Listener) -> None:
+        """Have ``listener`` called with every change of an instance's status.
+
+        It is called once with all at first, and for changes within one state once a second at
+        most. It must neither wait nor raise.
+        """
+        self._tidings.listen(listener)
 
     def wait_for(
         self, instance: str, states: Collection[InstanceState], timeout_s: float
     ) -> InstanceStatus:
         """Wait until an instance is in one of the states; return how it is then, or at the end."""
-        self._await(lambda: self.status(instance).state in states, timeout_s)
+        self._changes.wait(lambda: self.status(instance).state in states, timeout_s)
         return self.status(instance)
 
     def wait_gone(self, instance: str, timeout_s: float) -> bool:
         """Wait until nothing of a deleted instance is left; tell whether that is so."""
-        return self._await(lambda: instance not in self._charges, timeout_s)
+        return self._changes.wait(lambda: instance not in self._charges, timeout_s)
 
-    def _await(self, done: Callable[[], bool], timeout_s: float) -> bool:
-        deadline = self._clock.monotonic() + timeout_s
-        while not done():
-            left_s = deadline - self._clock.monotonic()
-            if left_s <= 0:
-                return False
-            self._changed.wait(left_s)
-        return True
+    # --- instances of other branches ------------------------------------------------------------
+
+    def prepare(self, instance: Instance) -> None:
+        """Run the worker of an instance that another branch owns as if this one owned it.
+
+        A worker of it that runs here already goes on. ``on_prepared`` is told once whether it
+        runs. When the record names this branch it is an instance like any other.
+        """
+        charge = self._charges.get(instance.name)
+        if charge is not None and charge.memory.state in _GIVEN_UP:
+            charge.restarts_asked += 1  # it is tried anew
+        self._guests.prepare(instance)
+        self.reconsider(instance.name)
+
+    def abandon(self, name: str) -> None:
+        """Stop a worker that was prepared, or held; nothing happens to what this branch owns."""
+        self._guests.abandon(name, self._charges.get(name))
+        self.reconsider(name)
+
+    def reconsider(self, name: str) -> None:
+        """Judge at once whether the worker of an instance is to run here."""
+        self._custody.touch(name)
+        self._wake.set()
+
+    def guests(self) -> list[str]:
+        """Return the instances of other branches whose workers are kept here, sorted."""
+        return sorted(
+            charge.name
+            for charge in self._charges.values()
+            if charge.care in (Care.GUEST, Care.HELD)
+        )
+
+    def running_here(self, name: str) -> bool:
+        """Tell whether a worker of an instance runs here, whoever owns it."""
+        charge = self._charges.get(name)
+        return charge is not None and charge.is_alive
 
     def _none_runs(self) -> bool:
         return all(
@@ -196,7 +242,7 @@ class Supervisor:
 
     def pass_now(self) -> None:
         """Make one pass over all instances."""
-        self._refresh()
+        self._custody.refresh()
         self._take_answers()
         starting = self._count(InstanceState.STARTING)
         for count, charge in enumerate(list(self._charges.values()), start=1):
@@ -207,97 +253,8 @@ class Supervisor:
                 starting += is_starting - was_starting
             if count % YIELD_EVERY == 0:
                 gevent.sleep(0)
-        self._tell_brokers()
+        self._tell()
         self.passed_at = self._clock.monotonic()
-
-    def _adopt(self) -> None:
-        """Take over living workers; those of deleted instances too, for they must be stopped."""
-        owned: dict[str, Instance] = {
-            record.name: record for record in self._replica.instances_owned()
-        }
-        found = dict(self._workers.find(list(owned)))
-        for name in self._workers.strays(list(owned)):
-            tombstone = self._replica.instance_or_tombstone(name)
-            if tombstone is None:
-                self._journal.record(
-                    "instance.stray",
-                    "its worker runs in this branch's directory, but there is no record of it; "
-                    "it is left alone: create the instance again to adopt it, or stop it by hand",
-                    instance=name,
-                )
-                continue
-            owned[name] = tombstone
-            living = self._workers.find([name])
-            found.update(living)
-            if not living:
-                self._workers.sweep(name)
-        for name, process in found.items():
-            self._adopt_one(owned[name], process)
-
-    def _adopt_one(self, record: Instance, process: Process) -> None:
-        intent = self._intents(record, restarts_asked=0)
-        memory = reconcile.adopted(process, intent.wish, self._clock.monotonic())
-        self._take_charge(record, intent, memory)
-        self._journal.record(
-            "instance.adopted",
-            f"its worker was running already, as process {process.pid}",
-            app=record.app,
-            instance=record.name,
-        )
-
-    def _take_charge(self, record: Instance, intent: Intent, memory: Memory) -> None:
-        self._charges[record.name] = Charge(
-            name=record.name,
-            app=record.app,
-            intent=intent,
-            memory=memory,
-            since_wall=self._clock.wall(),
-        )
-
-    def _note_change(
-        self,
-        records: Sequence[Record],
-        here: bool,  # noqa: ARG002 - what is to run is the same, whoever wrote it
-    ) -> None:
-        """Remember whose intents the records may have changed."""
-        for record in records:
-            match record:
-                case Instance():
-                    self._stale.add(record.name)
-                case App():
-                    self._stale.update(i.name for i in self._replica.instances_of(record.name))
-                case Queue():
-                    self._stale.update(
-                        i.name
-                        for i in self._replica.instances_of(record.app)
-                        if record.name in i.queues
-                    )
-        self._wake.set()
-
-    def _refresh(self) -> None:
-        """Read again what changed; instances that are new come into our care."""
-        stale, self._stale = self._stale, set()
-        for name in stale:
-            record = self._replica.instance_or_tombstone(name)
-            charge = self._charges.get(name)
-            if record is None or record.owner != self._branch_id:
-                if charge is not None:
-                    charge.intent = charge.intent.unwanted(
-                        "it belongs to another branch now", removed=True
-                    )
-                continue
-            if charge is None and record.deleted:
-                continue
-            asked = charge.restarts_asked if charge is not None else 0
-            intent = self._intents(record, restarts_asked=asked)
-            if self._stopping_all:
-                intent = intent.unwanted(
-                    "its branch stops all its workers", removed=intent.wish.removed
-                )
-            if charge is None:
-                self._take_charge(record, intent, Memory(since=self._clock.monotonic()))
-            else:
-                charge.app, charge.intent = record.app, intent
 
     def _take_answers(self) -> None:
         answers = self._brokers.take_answers()
@@ -312,109 +269,66 @@ class Supervisor:
             logger.exception("considering instance %s failed", charge.name)
 
     def _decide(self, charge: Charge, starting: int) -> None:
-        process = charge.memory.process
+        before = charge.memory
+        process = before.process
         charge.look = self._workers.look(process) if process is not None else None
+        charge.survived |= process is not None and not self._may_act()
         decision = reconcile.decide(
             charge.intent.wish,
-            charge.memory,
-            self._sight(charge, starting),
+            before,
+            sight_of(
+                charge,
+                self._brokers.view_of(charge.intent.broker),
+                self._workers.log_tail,
+                starting=starting,
+                starts_max=self._parallel_starts,
+                restraint=self._restraint(charge),
+            ),
             self._policy,
             name=charge.name,
             now=self._clock.monotonic(),
         )
         charge.answer = None
         self._accept(charge, decision)
-        self._effects.perform(charge, decision.actions)
+        self._effects.perform(charge, decision.actions, before)
 
-    def _sight(self, charge: Charge, starting: int) -> Sight:
-        view = self._brokers.view_of(charge.intent.broker)
-        memory, look, answer = charge.memory, charge.look, charge.answer
-        last_words = ""
-        if memory.state is InstanceState.STARTING and look is not None:
-            if look.state is ProcessState.GONE:
-                last_words = _last_words(self._workers.log_tail(charge.name, LOG_LINES_READ))
-            # What was asked before this process was made, another one answered.
-            if answer is not None and answer.asked_at < memory.since:
-                answer = None
-        return Sight(
-            look=look,
-            last_words=last_words,
-            broker_up=view.up,
-            broker_since=view.since,
-            asked_at=answer.asked_at if answer is not None else None,
-            report=answer.report if answer is not None else None,
-            may_start=starting < self._parallel_starts,
-            starts_under_way=starting,
-        )
+    def _restraint(self, charge: Charge) -> str:
+        """Return why nothing may be done about an instance at this moment, in words; or empty."""
+        if not self._may_act():
+            return "this branch has not learnt from the others yet what it may do"
+        if charge.care is Care.HELD and not self._custody.is_emptied:
+            return "another branch owns it, and whether it comes back is not settled"
+        return ""
 
     def _accept(self, charge: Charge, decision: Decision) -> None:
         """Remember what was decided, and say why."""
         before, charge.memory = charge.memory, decision.memory
+        if charge.memory.process not in (None, before.process):
+            charge.survived = False
         if before.state is not charge.memory.state:
             charge.since_wall = self._clock.wall()
         for note in decision.notes:
             self._journal.record(note.kind, note.reason, app=charge.app, instance=charge.name)
         if before.state is not charge.memory.state:
-            self._announce()
+            self._changes.announce()
 
     def _acted(self, charge: Charge, discarded: bool) -> None:
-        if discarded and self._charges.get(charge.name) is charge:
-            del self._charges[charge.name]
-            self._stale.add(charge.name)  # it may have been created again meanwhile
-        self._announce()
+        if discarded:
+            self._custody.drop(charge)
+        self._changes.announce()
         self._wake.set()
-
-    def _announce(self) -> None:
-        """Wake all who wait for a change; who comes later waits for the next."""
-        told, self._changed = self._changed, Signalled()
-        told.set()
 
     def _count(self, state: InstanceState) -> int:
         return sum(1 for charge in self._charges.values() if charge.memory.state is state)
 
-    def _tell_brokers(self) -> None:
-        """Say to every broker's watch which workers to ask, and which of them urgently."""
-        by_broker: dict[Broker, list[Charge]] = {}
-        for charge in self._charges.values():
-            by_broker.setdefault(charge.intent.broker, []).append(charge)
-        for broker, charges in by_broker.items():
-            alive = [charge for charge in charges if charge.memory.process is not None]
-            self._brokers.tell(
-                broker,
-                Watched(
-                    nodes=tuple(self._node(charge.name) for charge in alive),
-                    urgent=tuple(
-                        self._node(charge.name) for charge in alive if self._is_urgent(charge)
-                    ),
-                    limits_wanted=any(_limits_unknown(charge) for charge in alive),
-                ),
-            )
-
-    def _is_urgent(self, charge: Charge) -> bool:
-        memory = charge.memory
-        if memory.state is InstanceState.STARTING:
-            return True
-        return (
-            memory.state is InstanceState.RUNNING
-            and memory.answered_since is None
-            and self._clock.monotonic() - memory.since < ADOPTION_S
-        )
+    def _tell(self) -> None:
+        """Say to others what concerns them: whom to ask, how all are, what was prepared."""
+        now = self._clock.monotonic()
+        asked = watched(self._charges.values(), node_of=self._node, now=now)
+        for broker, nodes in asked.items():
+            self._brokers.tell(broker, nodes)
+        self._tidings.tell(self._charges.values())
+        self._guests.tell(self._charges)
 
     def _node(self, instance: str) -> str:
         return node_name(instance, self._branch_id)
-
-
-def _limits_unknown(charge: Charge) -> bool:
-    return (
-        charge.intent.wish.limits is not None
-        and charge.memory.limits is None
-        and charge.memory.answered_since is not None
-    )
-
-
-def _last_words(lines: Sequence[str]) -> str:
-    """Return the line of a log that most likely says why a worker ended."""
-    told = [line.strip() for line in lines if line.strip()]
-    errors = [line for line in told if "Error" in line or "CRITICAL" in line]
-    words = (errors or told or [""])[-1]
-    return words[:LAST_WORDS_CHARS_MAX]
