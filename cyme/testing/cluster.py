@@ -76,6 +76,7 @@ class FakeMembers:
         taken: The names of the instances that were taken over, in order.
         failure: Raised when an instance is to be taken over, unless it is None.
         before_take: Called before an instance is taken over; may wait.
+        keep: Called with the record of an instance that was taken over.
     """
 
     def __init__(self, *infos: BranchInfo) -> None:
@@ -87,7 +88,8 @@ class FakeMembers:
         self.fenced = False
         self.taken: list[str] = []
         self.failure: CymeError | None = None
-        self.before_take: Callable[[], None] = lambda: None
+        self.before_take: Callable[[], object] = lambda: None
+        self.keep: Callable[[Instance], object] = lambda _record: None
 
     def ids(self) -> Sequence[BranchId]:
         """Return the ids of all branches, sorted."""
@@ -147,7 +149,9 @@ class FakeMembers:
             raise self.failure
         self.taken.append(instance.name)
         here = self._here
-        return replace(instance, home=here, owner=here, epoch=instance.epoch + 1)
+        record = replace(instance, home=here, owner=here, epoch=instance.epoch + 1)
+        self.keep(record)
+        return record
 
     def drain(self, drained: bool) -> None:
         """Take note whether this branch takes instances."""

@@ -88,6 +88,7 @@ class Cluster(Ground):
         self,
         instances: Sequence[Instance],
         perform: Callable[..., tuple[Instance, ...]],
+        /,
         *,
         deadline: float,
         **arguments: object,

@@ -164,7 +164,13 @@ class Ground:
     # --- who does it ----------------------------------------------------------------------------
 
     def _at_owner(
-        self, owner: BranchId, perform: Callable[..., T], *, timeout_s: float, **arguments: object
+        self,
+        owner: BranchId,
+        perform: Callable[..., T],
+        /,
+        *,
+        timeout_s: float,
+        **arguments: object,
     ) -> T:
         """Have the owner of a record perform a call, and its next owner if it has changed hands.
 
@@ -187,7 +193,13 @@ class Ground:
         return self._at(next_owner, perform, timeout_s=self._left_s(deadline), **arguments)
 
     def _at(
-        self, branch: BranchId, perform: Callable[..., T], *, timeout_s: float, **arguments: object
+        self,
+        branch: BranchId,
+        perform: Callable[..., T],
+        /,
+        *,
+        timeout_s: float,
+        **arguments: object,
     ) -> T:
         """Have a branch perform a call; arguments and errors as ``_at_owner``."""
         if branch == self._replica.branch_id:

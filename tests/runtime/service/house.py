@@ -31,22 +31,23 @@ ADMIN = Caller(Role.ADMIN, "anna")
 
 
 class House:
-    """The parts of a branch ``b1`` that knows a branch ``b2``."""
+    """The parts of a branch ``b1`` that knows a branch ``b2``, or of one of others."""
 
-    def __init__(self) -> None:
+    def __init__(self, *infos: BranchInfo) -> None:
+        infos = infos or (
+            BranchInfo(id=BranchId("b1"), instances_max=100),
+            BranchInfo(id=BranchId("b2"), instances_max=0),
+        )
         self.clock = FakeClock()
         self.store = MemoryStore()
-        self.replica = Replica(self.store, self.clock, "b1")
+        self.replica = Replica(self.store, self.clock, infos[0].id)
         self.replica.load()
         self.journal = Journal(self.clock)
         self.supervisor = FakeSupervisor()
         self.workers = FakeWorkers(self.clock)
         self.controls = FakeControls(self.workers)
         self.tasks = FakeTaskGateway()
-        self.members = FakeMembers(
-            BranchInfo(id=BranchId("b1"), instances_max=100),
-            BranchInfo(id=BranchId("b2"), instances_max=0),
-        )
+        self.members = FakeMembers(*infos)
         self.service = Service(
             replica=self.replica,
             supervisor=self.supervisor,
@@ -57,6 +58,8 @@ class House:
             clock=self.clock,
             default_broker=BROKER,
             default_result_backend=RESULTS,
+            load=lambda: 1.5,
+            hub_lag_s=lambda: 0.25,
         )
 
     def put(self, name: str | None = "w1", app: str = "shop", **changes: Any) -> Instance:

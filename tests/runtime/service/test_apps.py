@@ -176,16 +176,6 @@ def test_force_deletes_all_of_it_at_once(house: House) -> None:
     assert kinds == ["instance.deleted", "instance.deleted", "app.deleted"]
 
 
-def test_instances_elsewhere_are_deleted_by_their_owner(house: House) -> None:
-    house.put("w1")
-    house.put("w2")
-    house.give_away("w2")
-    house.service.delete_app("shop", force=True, caller=OPERATOR, timeout_s=5.0)
-    ((branch, call, arguments),) = house.members.forwarded
-    assert (branch, call, arguments["name"]) == ("b2", "delete_instance", "w2")
-    assert [instance.name for instance in house.replica.instances()] == ["w2"]
-
-
 def test_a_deleted_name_can_be_created_again_and_wins(house: House) -> None:
     first = _put(house, pool="solo").record
     house.service.delete_app("shop", caller=OPERATOR, timeout_s=5.0)

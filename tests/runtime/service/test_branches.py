@@ -3,9 +3,14 @@ from __future__ import annotations
 import pytest
 from gevent.event import Event
 
+from cyme.core.events import Event as HappenedEvent
 from cyme.errors import NotFound, StorageUnavailable
 from cyme.runtime.replica import Replica
 from tests.runtime.service.house import OPERATOR, House
+
+
+def _history(house: House, app: str | None, name: str) -> tuple[HappenedEvent, ...]:
+    return house.service.history(app, name, timeout_s=1.0)
 
 
 def test_branches_are_listed_and_described(house: House) -> None:
@@ -18,14 +23,14 @@ def test_branches_are_listed_and_described(house: House) -> None:
 def test_what_happened_to_an_instance_is_told_even_when_it_is_gone(house: House) -> None:
     house.put("w1")
     house.service.delete_instance("w1", caller=OPERATOR, timeout_s=5.0)
-    kinds = [event.kind for event in house.service.history("shop", "w1")]
+    kinds = [event.kind for event in _history(house, "shop", "w1")]
     assert kinds == ["instance.created", "instance.deleted"]
-    assert len(house.service.history(None, "w1")) == 2
+    assert len(_history(house, None, "w1")) == 2
     with pytest.raises(NotFound):
-        house.service.history("shop", "w9")
+        _history(house, "shop", "w9")
     house.declare(app="bar")
     with pytest.raises(NotFound):
-        house.service.history("bar", "w1")
+        _history(house, "bar", "w1")
 
 
 def test_ready_when_records_are_read_and_written(house: House) -> None:

@@ -16,7 +16,7 @@ from cyme.errors import (
     PreconditionFailed,
     TooLarge,
 )
-from cyme.runtime.service import Written, instances
+from cyme.runtime.service import Written, room, standings
 from tests.runtime.service.house import BROKER, OPERATOR, VIEWER, House
 
 
@@ -169,9 +169,9 @@ def test_an_instance_can_be_pinned_to_a_branch(house: House) -> None:
     assert _put(house, changes={"pool": "solo"}).record.pinned
 
 
-def test_an_instance_is_not_moved(house: House) -> None:
+def test_an_instance_is_not_moved_by_a_put_but_told_how_it_is(house: House) -> None:
     _put(house)
-    with pytest.raises(Conflict, match="on branch 'b1' and cannot be moved to 'b2'"):
+    with pytest.raises(Conflict, match=r"POST /shop/instances/w1/move/\?branch=b2 moves"):
         _put(house, branch="b2")
 
 
@@ -179,8 +179,11 @@ def test_a_branch_that_is_not_there_takes_nothing(house: House) -> None:
     with pytest.raises(NotFound):
         _put(house, branch="b9")
     house.members.change("b2", instances_max=100, state=BranchState.FAILED)
-    with pytest.raises(NotFound):
+    with pytest.raises(Conflict, match="'b2' is failed, not alive"):
         _put(house, branch="b2")
+    house.members.change("b1", state=BranchState.LEAVING)
+    with pytest.raises(Conflict, match="no other living branch"):
+        _put(house)
 
 
 def test_a_full_branch_takes_nothing(house: House) -> None:
@@ -191,17 +194,8 @@ def test_a_full_branch_takes_nothing(house: House) -> None:
     assert _put(house, changes={"pool": "solo"}).changed
 
 
-def test_an_instance_placed_elsewhere_is_created_there(house: House) -> None:
-    house.members.change("b2", instances_max=100)
-    house.members.answer = lambda _call, arguments: arguments["name"]
-    assert str(_put(house, branch="b2")) == "w1"
-    ((branch, call, arguments),) = house.members.forwarded
-    assert (branch, call, arguments["pinned"]) == ("b2", "put_instance_here", True)
-    assert house.writes == 0
-
-
 def test_a_broker_too_many_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instances, "BROKERS_MAX", 2)
+    monkeypatch.setattr(room, "BROKERS_MAX", 2)
     _put(house, "w1", {"broker": Broker("amqp://h1//")})
     with pytest.raises(TooLarge, match="2 brokers already"):
         _put(house, "w2", {"broker": Broker("amqp://h2//")})
@@ -209,48 +203,31 @@ def test_a_broker_too_many_is_refused(house: House, monkeypatch: pytest.MonkeyPa
     _put(house, "w4")
 
 
-def test_a_branch_that_received_the_call_checks_its_room(house: House) -> None:
-    house.members.change("b1", instances_max=0)
-    with pytest.raises(TooLarge, match="This branch has 0 instances already"):
-        house.service.put_instance_here(
-            "shop", "w1", {}, pinned=False, caller=OPERATOR, if_match=None, timeout_s=5.0
-        )
-
-
-def test_an_instance_of_another_branch_is_its_matter(house: House) -> None:
+def test_what_belongs_to_a_branch_that_is_away_is_left_alone(house: House) -> None:
     _put(house)
     house.give_away("w1")
-
-    def unreachable(_call: str, _arguments: object) -> object:
-        raise OwnerUnreachable("b2 is away")
-
-    house.members.answer = unreachable
+    house.members.change("b2", state=BranchState.FAILED)
     service = house.service
-    for write in (
+    for call in (
         lambda: _put(house, changes={"pool": "solo"}),
         lambda: service.delete_instance("w1", "shop", caller=OPERATOR, timeout_s=5.0),
         lambda: service.restart_instance("w1", "shop", caller=OPERATOR),
         lambda: service.stats("shop", "w1", timeout_s=1.0),
+        lambda: service.history("shop", "w1", timeout_s=1.0),
+        lambda: service.move_instance("w1", branch="b1", caller=OPERATOR, timeout_s=5.0),
         lambda: service.add_consumer("shop", "w1", "q", caller=OPERATOR, timeout_s=5.0),
         lambda: service.cancel_consumer("shop", "w1", "q", caller=OPERATOR, timeout_s=5.0),
         lambda: service.set_autoscale(
             "shop", "w1", maximum=2, minimum=1, caller=OPERATOR, timeout_s=5.0
         ),
     ):
-        with pytest.raises(OwnerUnreachable):
-            write()
+        with pytest.raises(OwnerUnreachable, match="Branch 'b2', which is to do this, is failed"):
+            call()
     assert house.writes == 1
-    assert [call for _, call, _ in house.members.forwarded] == [
-        "put_instance_here",
-        "delete_instance",
-        "restart_instance",
-        "stats",
-        "add_consumer",
-        "cancel_consumer",
-        "put_instance_here",
-    ]
-    assert service.status("w1").state is InstanceState.UNKNOWN
-    assert service.wait_until_running("w1", 5.0).state is InstanceState.UNKNOWN
+    assert house.members.forwarded == []
+    record = service.instance("w1")
+    assert service.standing(record).status.state is InstanceState.UNKNOWN
+    assert service.wait_until_running(record, 5.0).status.state is InstanceState.UNKNOWN
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -289,7 +266,7 @@ def test_an_instance_runs_as_it_and_its_app_say(house: House) -> None:
 def test_a_change_of_the_app_is_a_change_of_how_its_instances_run(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(instances, "EFFECTIVE_KEPT_MAX", 1)
+    monkeypatch.setattr(standings, "EFFECTIVE_KEPT_MAX", 1)
     house.put("w2")
     record = house.put("w1")
     assert house.service.effective(record) is house.service.effective(record)
@@ -300,13 +277,14 @@ def test_a_change_of_the_app_is_a_change_of_how_its_instances_run(
 
 
 def test_the_state_is_the_supervisors_word(house: House) -> None:
-    _put(house)
-    assert house.service.status("w1").state is InstanceState.PENDING
+    record = _put(house).record
+    standing = house.service.standing(record)
+    assert standing.status.state is InstanceState.PENDING
+    assert (standing.as_of, standing.age_s) == (house.clock.wall(), None)
     house.supervisor.runs("w1", 7, 8)
-    assert house.service.wait_until_running("w1", 5.0).pids == (7, 8)
+    standing = house.service.wait_until_running(record, 5.0)
+    assert (standing.status.pids, standing.age_s) == ((7, 8), None)
     assert house.supervisor.waited == ["w1"]
-    with pytest.raises(NotFound):
-        house.service.status("w9")
 
 
 # --- deleting and restarting ---------------------------------------------------------------------

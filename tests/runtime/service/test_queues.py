@@ -172,12 +172,3 @@ def test_a_queue_with_consumers_is_not_deleted_by_a_slip(house: House) -> None:
     assert house.last_event().kind == "queue.deleted"
     with pytest.raises(NotFound):
         house.service.delete_queue("shop", "tasks", caller=OPERATOR, timeout_s=5.0)
-
-
-def test_consumers_elsewhere_are_cancelled_by_their_owner(house: House) -> None:
-    house.declare("tasks")
-    house.put("w1", queues=["tasks"])
-    house.give_away("w1")
-    house.service.delete_queue("shop", "tasks", force=True, caller=OPERATOR, timeout_s=5.0)
-    ((branch, call, arguments),) = house.members.forwarded
-    assert (branch, call, arguments["queue"]) == ("b2", "cancel_consumer", "tasks")

@@ -94,7 +94,7 @@ def test_tells_what_became_of_a_task(house: House) -> None:
     done = Outcome(state=TaskState.SUCCESS, result={"status_code": 200})
     house.tasks.outcomes["id"] = done
     assert house.service.outcome("shop", "id", timeout_s=1.0) == done
-    assert house.service.wait("shop", "id", timeout_s=1.0) == done
+    assert house.service.wait("shop", "id", wait_s=1.0) == done
     assert house.service.outcome("shop", "unknown", timeout_s=1.0) == PENDING
 
 
@@ -104,4 +104,4 @@ def test_refuses_what_can_be_no_task(house: House) -> None:
         house.service.outcome("nope", "id", timeout_s=1.0)
     for task_id in ("", "x" * 300, "a\nb"):
         with pytest.raises(InvalidRequest):
-            house.service.wait("shop", task_id, timeout_s=1.0)
+            house.service.wait("shop", task_id, wait_s=1.0)
