@@ -69,8 +69,6 @@ def encode(value: object) -> bytes:
     try:
         data = packed(_plain(value, 0), plain)
         check_structure(data)
-    except OverflowError as exc:
-        raise TooLarge("A whole number of more than 64 bits cannot go to another branch.") from exc
     except ProtocolError as exc:
         raise TooLarge(
             "There is too much in what is asked of another branch, or in its answer. Ask for less."
@@ -129,6 +127,8 @@ def _plain(value: object, depth: int) -> object:
     match value:
         case Enum():
             return value.value if is_plain(value) else {_tag(value): value.value}
+        case int() if not -(2**63) <= value < 2**64:
+            raise TooLarge("A whole number of more than 64 bits cannot go to another branch.")
         case None | bool() | int() | float() | str() | bytes():
             return value
         case Mapping():

@@ -35,7 +35,8 @@ def packed(value: object, default: Callable[[object], object] | None = None) -> 
 
     Raises:
         OverflowError: A whole number does not fit into 64 bits.
-        TypeError: There is something in it that cannot be packed.
+        TypeError: There is something in it that cannot be packed; with ``default``, that is for
+            it to say, and of such a number too.
     """
     # A text from the world outside may hold half a character (an undecodable byte of a path);
     # the reader refuses it, and a question mark is better than a message that is lost.

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from cyme.core.access import Caller, Role
+from cyme.core.branches import BranchState
 from cyme.core.cluster.items import BUCKETS, PIDS_MAX
 from cyme.core.cluster.messages import (
     ITEMS_MAX,
@@ -52,6 +54,12 @@ def test_every_field_of_a_value_is_on_the_wire() -> None:
     for row in told:
         fields = {field.name for field in dataclasses.fields(row.cls)}
         assert set(row.names) == fields, row.cls
+
+
+def test_what_has_no_row_has_no_place_in_a_message() -> None:
+    for stranger in (object(), Caller(Role.ADMIN, "x"), BranchState):
+        with pytest.raises(TypeError, match="no place in a message"):
+            rows.plain(stranger)
 
 
 def test_every_message_has_a_kind_of_its_own() -> None:
