@@ -21,6 +21,7 @@ class Facts:
         branch_id: The branch.
         pid: Its process id.
         url: Where HTTP is served, or None.
+        cluster: Its cluster, in a few words.
         directory: The branch's directory.
         database: The database.
         broker: The default broker.
@@ -38,6 +39,7 @@ class Facts:
     branch_id: str
     pid: int
     url: str | None
+    cluster: str
     directory: Path
     database: str
     broker: str
@@ -85,6 +87,7 @@ def summary(facts: Facts) -> str:
 def _rows(facts: Facts) -> Sequence[tuple[str, str]]:
     rows = [
         ("HTTP", facts.url or "none (--without-http)"),
+        ("cluster", facts.cluster),
         ("directory", str(facts.directory)),
         ("database", facts.database),
         ("broker", f"{facts.broker} ({facts.broker_kind})"),

@@ -6,10 +6,11 @@ import logging
 import os
 import shutil
 import sys
+from collections.abc import Callable
 
 import gevent
 
-from cyme.errors import CymeError, SettingsError, StartupError
+from cyme.errors import CymeError, DuplicateBranch, SettingsError, StartupError
 from cyme.programs import daemon, logs
 from cyme.programs.banner import Facts, banner, fate_of_workers, summary
 from cyme.programs.binding import bind
@@ -49,12 +50,19 @@ def serve(loaded: Loaded, *, ready_fd: int | None = None) -> int:
     progress = Progress()
     lifetimes = Lifetimes(progress, signals.is_stop_asked)
     try:
-        facts = _start(loaded, lifetimes)
+        halted: list[str] = []
+
+        def halt(reason: str) -> None:
+            halted.append(reason)
+            signals.ask_to_stop()
+
+        facts = _start(loaded, lifetimes, halt)
         _announce(loaded, facts)
         manager.ready()
         if ready_fd is not None:
             daemon.tell_ready(ready_fd)
         signals.wait()
+        _stay_only_if_welcome(halted)
         fate = fate_of_workers(loaded.settings.stop_workers_at_exit)
         progress.tell(f"stopping; {fate}")
         logger.info("the branch stops; %s", fate)
@@ -62,7 +70,7 @@ def serve(loaded: Loaded, *, ready_fd: int | None = None) -> int:
         logger.info("stopped before the branch was ready")
     except CymeError as exc:
         if logs.goes_to_file():  # the caller tells it on standard error
-            logger.error("the branch cannot start: %s", exc)  # noqa: TRY400 - it says enough
+            logger.error("the branch cannot run: %s", exc)  # noqa: TRY400 - it says enough
         raise
     except Exception as exc:  # noqa: BLE001 - the last stand of the program
         return _report_bug(exc)
@@ -74,7 +82,13 @@ def serve(loaded: Loaded, *, ready_fd: int | None = None) -> int:
     return 0
 
 
-def _start(loaded: Loaded, lifetimes: Lifetimes) -> Facts:
+def _stay_only_if_welcome(halted: list[str]) -> None:
+    """Raise ``DuplicateBranch`` if the cluster has another branch of this id."""
+    if halted:
+        raise DuplicateBranch(halted[0])
+
+
+def _start(loaded: Loaded, lifetimes: Lifetimes, on_halt: Callable[[str], None]) -> Facts:
     settings = loaded.settings
     _enter(settings)
     if settings.pidfile is not None:
@@ -85,7 +99,7 @@ def _start(loaded: Loaded, lifetimes: Lifetimes) -> Facts:
     if listening is not None:
         lifetimes.step("", lambda: None, end=listening.close)
     daemon.become(settings.uid, settings.gid)
-    return Wiring(loaded, listening, lifetimes).start()
+    return Wiring(loaded, listening, lifetimes, on_halt).start()
 
 
 def _enter(settings: Settings) -> None:

@@ -16,19 +16,18 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-import cyme
 from cyme.adapters.celery_control import CeleryControls
 from cyme.adapters.celery_multi import CeleryMulti
 from cyme.adapters.clock import SystemClock
 from cyme.adapters.database import Database
 from cyme.adapters.directory import BranchDirectory
+from cyme.adapters.machine import LocalMachine
 from cyme.adapters.task_gateway import CeleryTaskGateway
 from cyme.adapters.tokens import TokenFile
 from cyme.api.app import create_app
 from cyme.api.server import HttpServer
-from cyme.core.branches import BranchInfo
 from cyme.core.launch import WorkerDefaults
-from cyme.core.model import BranchId, masked
+from cyme.core.model import masked
 from cyme.core.restarts import RestartPolicy
 from cyme.core.supervision import Policy
 from cyme.programs import logs
@@ -36,10 +35,11 @@ from cyme.programs.banner import Facts
 from cyme.programs.binding import is_loopback, machine_names, url_of
 from cyme.programs.broker_choice import DefaultBroker, choose, why_silent
 from cyme.programs.caretaker import Caretaker
+from cyme.programs.clustering import Clustering, Served, check, drain, load_of_machine
 from cyme.programs.lifetimes import Lifetimes
 from cyme.programs.token_commands import TOKENS_FILE
-from cyme.runtime.alone import Alone
 from cyme.runtime.brokers import Brokers
+from cyme.runtime.cluster.examiner import Examiner
 from cyme.runtime.intents import RecordIntents
 from cyme.runtime.journal import Journal
 from cyme.runtime.replica import Replica
@@ -61,6 +61,12 @@ STARTS_PER_PROCESSOR = 4
 
 HTTP_STOP_TIMEOUT_S = 5.0
 PART_STOP_TIMEOUT_S = 5.0
+
+#: Calls of other branches that are under way have so long to end, in seconds.
+CALLS_STOP_TIMEOUT_S = 5.0
+
+#: Handing all instances over may take so long, in seconds; the rest stays with this branch.
+DRAIN_TIMEOUT_S = 600.0
 DATABASE_CLOSE_TIMEOUT_S = 15.0
 
 
@@ -71,15 +77,21 @@ class Wiring:
         loaded: What it was told.
         listening: Where it is to serve HTTP, or None.
         lifetimes: Takes every part that is started.
+        on_halt: Ends the branch, if another one of its id has its place.
     """
 
     def __init__(
-        self, loaded: Loaded, listening: socket.socket | None, lifetimes: Lifetimes
+        self,
+        loaded: Loaded,
+        listening: socket.socket | None,
+        lifetimes: Lifetimes,
+        on_halt: Callable[[str], None],
     ) -> None:
         self._loaded = loaded
         self._settings = loaded.settings
         self._listening = listening
         self._lifetimes = lifetimes
+        self._on_halt = on_halt
         self._clock = SystemClock()
         self._warnings: list[str] = []
 
@@ -91,6 +103,7 @@ class Wiring:
             StopAsked: The program was asked to stop meanwhile.
         """
         settings = self._settings
+        check(settings)
         directory, branch_id = self._open_directory()
         log = self._open_log(directory.path)
         tokens = self._open_tokens(directory.path)
@@ -100,43 +113,60 @@ class Wiring:
         caretaker = Caretaker(replica, database, self._clock)
         self._begin("", caretaker.start, partial(caretaker.stop, PART_STOP_TIMEOUT_S))
         default = choose(self._loaded, replica, self._clock, self._lifetimes)
+        journal = Journal(self._clock)
+        cluster = self._join_cluster(directory.path, branch_id, log, replica, journal)
         gateway = CeleryTaskGateway(branch_id, database, self._clock)
         self._begin(
             "",
             gateway.start,
             partial(gateway.stop, PART_STOP_TIMEOUT_S),
         )
-        journal = Journal(self._clock)
         brokers = Brokers(
-            CeleryControls(branch_id), self._clock, journal, interval_s=settings.sup_interval_s
+            CeleryControls(branch_id),
+            self._clock,
+            journal,
+            interval_s=settings.sup_interval_s,
+            stretch=cluster.stretch,
         )
         supervisor = self._start_supervisor(
             replica=replica,
             brokers=brokers,
             journal=journal,
+            cluster=cluster,
             branch_id=branch_id,
             directory=directory.path / WORKERS_DIR,
             default=default,
         )
-        info = self._describe(branch_id, log)
         service = Service(
             replica=replica,
             supervisor=supervisor,
             brokers=brokers,
             tasks=gateway,
             journal=journal,
-            members=Alone(info, replica),
+            members=cluster.members,
             clock=self._clock,
             default_broker=default.broker,
             default_result_backend=default.result_backend,
+            load=load_of_machine,
+            hub_lag_s=cluster.hub_lag_s,
         )
         self._begin("", _nothing, partial(service.stop, PART_STOP_TIMEOUT_S))
+        cluster.serve(service.perform)
         silent = self._lifetimes.step(
             "looking at the broker", partial(why_silent, brokers, default.broker, self._clock)
         )
         self._warnings += [each for each in (default.warning, silent) if each]
+        self._lifetimes.step("finding other branches", cluster.wait_joined)
         self._start_http(service, tokens)
-        return self._facts(info, directory.path, log, default, replica=replica)
+        self._begin("", _nothing, partial(cluster.leave, CALLS_STOP_TIMEOUT_S))
+        if settings.drain:
+            self._begin(
+                "",
+                _nothing,
+                partial(drain, service, DRAIN_TIMEOUT_S),
+                end_title="handing the instances over to other branches",
+            )
+        return self._facts(branch_id, directory.path, log, default, replica, cluster)
 
     # --- parts ----------------------------------------------------------------------------------
 
@@ -171,12 +201,36 @@ class Wiring:
         )
         return database
 
+    def _join_cluster(
+        self,
+        directory: Path,
+        branch_id: str,
+        log: Path | None,
+        replica: Replica,
+        journal: Journal,
+    ) -> Clustering:
+        cluster = Clustering(
+            self._settings,
+            directory=directory,
+            branch_id=branch_id,
+            served=self._served(log),
+            replica=replica,
+            journal=journal,
+            clock=self._clock,
+            on_halt=self._on_halt,
+        )
+        self._begin(
+            "joining the cluster", cluster.start, cluster.stop, end_title="leaving the cluster"
+        )
+        return cluster
+
     def _start_supervisor(
         self,
         *,
         replica: Replica,
         brokers: Brokers,
         journal: Journal,
+        cluster: Clustering,
         branch_id: str,
         directory: Path,
         default: DefaultBroker,
@@ -196,16 +250,32 @@ class Wiring:
             supervisor.nudge(instance)
 
         workers = CeleryMulti(directory, environment=worker_environment(), on_exit=has_ended)
+        intents = RecordIntents(replica, defaults, default.broker)
         supervisor = Supervisor(
             replica=replica,
             workers=workers,
             brokers=brokers,
             journal=journal,
             clock=self._clock,
-            intents=RecordIntents(replica, defaults, default.broker),
+            intents=intents,
             branch_id=branch_id,
+            may_act=cluster.may_act,
+            keeps=cluster.keeps,
+            on_prepared=cluster.on_prepared,
             policy=policy_of(settings),
             parallel_starts=settings.parallel_starts or STARTS_PER_PROCESSOR * processors(),
+        )
+        supervisor.listen(cluster.on_status)
+        cluster.attach(
+            supervisor,
+            Examiner(
+                brokers=brokers,
+                replica=replica,
+                machine=LocalMachine(),
+                defaults=defaults,
+                default_broker=default.broker,
+                wait_after_revived_s=settings.wait_after_broker_revived_s,
+            ).examine,
         )
         self._begin("", _nothing, partial(brokers.stop, PART_STOP_TIMEOUT_S))
         self._begin(
@@ -252,31 +322,22 @@ class Wiring:
 
     # --- what there is to say -------------------------------------------------------------------
 
-    def _describe(self, branch_id: str, log: Path | None) -> BranchInfo:
+    def _served(self, log: Path | None) -> Served:
         settings = self._settings
         url = port = None
         if self._listening is not None:
             url = url_of(self._listening, "https" if settings.tls_cert else "http")
             port = self._listening.getsockname()[1]
-        return BranchInfo(
-            id=BranchId(branch_id),
-            url=url,
-            port=port,
-            loglevel=settings.loglevel,
-            logfile=None if log is None else str(log),
-            numc=settings.numc,
-            sup_interval_s=settings.sup_interval_s,
-            version=cyme.__version__,
-        )
+        return Served(url=url, port=port, logfile=None if log is None else str(log))
 
     def _facts(
         self,
-        info: BranchInfo,
+        branch_id: str,
         directory: Path,
         log: Path | None,
         default: DefaultBroker,
-        *,
         replica: Replica,
+        cluster: Clustering,
     ) -> Facts:
         settings = self._settings
         admin_token = directory / ADMIN_TOKEN_FILE
@@ -291,14 +352,20 @@ class Wiring:
                 "it runs as root, and so do its workers: whoever may create them runs code as "
                 "root; start it as another user, or with --uid"
             )
+        if cluster.is_exposed and settings.broker is None:
+            self._warnings.append(
+                "the embedded broker is reached from this machine alone, and branches on other "
+                "machines cannot use it: name one that all can reach with CYME_BROKER"
+            )
         if "numc" in self._loaded.sources:
             self._warnings.append(
                 "-C/--numc is only shown with the branch: one process serves all requests at once"
             )
         return Facts(
-            branch_id=info.id,
+            branch_id=branch_id,
             pid=os.getpid(),
-            url=info.url,
+            url=self._served(log).url,
+            cluster=cluster.described(),
             directory=directory,
             database=masked(settings.database or str(directory / DATABASE_FILE)),
             broker=default.broker.masked_url,
