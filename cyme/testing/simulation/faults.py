@@ -244,12 +244,21 @@ FAULTS: dict[str, Begin] = {
     "kill": _kill,
 }
 
-#: Faults that are rarer than the others, by so much.
-_RARE = {"clone": 0.3, "impostor": 0.3, "skew": 0.5, "kill": 0.5}
+#: Faults that come more or less often than the others, by so much.
+_WEIGHTS = {
+    "power": 2.0,
+    "isolate": 2.0,
+    "freeze": 2.0,
+    "split": 2.0,
+    "clone": 0.3,
+    "impostor": 0.3,
+    "skew": 0.5,
+    "kill": 0.5,
+}
 
 #: For how long faults last: a short one, a long one, in seconds.
 _SHORT_S = (0.2, 8.0)
-_LONG_S = (8.0, 40.0)
+_LONG_S = (15.0, 50.0)
 
 
 # --- deeds ---------------------------------------------------------------------------------------
@@ -310,14 +319,13 @@ def schedule(
         )
         for name in random.sample(_INSTANCES, random.randint(1, len(_INSTANCES)))
     ]
-    events += [_deed(random, names, until) for _ in range(random.randint(0, 12))]
+    events += [_deed(random, names, until) for _ in range(random.randint(0, 20))]
     if kinds:
         # A few kinds a run, so that the same thing may go wrong twice.
-        some = random.sample(sorted(kinds), random.randint(1, min(5, len(kinds))))
-        weights = [_RARE.get(kind, 1.0) for kind in some]
-        for _ in range(random.randint(1, 7)):
-            kind = random.choices(some, weights)[0]
-            events.append(_fault(random, names, until, kind))
+        weights = [_WEIGHTS.get(kind, 1.0) for kind in kinds]
+        some = random.choices(list(kinds), weights, k=random.randint(1, 6))
+        for _ in range(random.randint(1, 10)):
+            events.append(_fault(random, names, until, random.choice(some)))
     return sorted(events, key=lambda event: event.at)
 
 

@@ -18,7 +18,7 @@ from cyme.testing.simulation.world import NodeFactory, World
 SMALL = (2, 7)
 
 #: Faults begin within so long, where nobody says how long, in seconds.
-_UNTIL_S = (15.0, 45.0)
+_UNTIL_S = (15.0, 60.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ def simulate(
         world.start_all()
         plan(world, events)
         last = max((event.at + (event.lasts_s or 0.0) for event in events), default=0.0)
-        world.run(min(last, events[-1].at + 15.0 if events else 0.0) + 1.0)
+        world.run(min(last, events[-1].at + 25.0 if events else 0.0) + 1.0)
         world.heal()
         if random.random() < 0.8:  # noqa: PLR2004 - mostly everybody returns
             world.return_all()
