@@ -125,37 +125,57 @@ class Learning(Ground):
 
     # --- another branch of the same id ----------------------------------------------------------
 
-    def _take_from_rival(self, link: Link, message: Message) -> None:
+    def _take_from_rival(self, now: float, link: Link, message: Message) -> None:
         """Take in a message of another life of this branch's own id."""
         match message:
             case Hello() if message.profile.nonce != self._profile.nonce:
-                words = (self.statement,)
-                self._out.append(
-                    Reply(link, Welcome(sender=self._sender, admitted=False, statements=words))
-                )
+                self._refuse(link)
             case Ping():
                 self._out.append(Reply(link, self._pong(message.number)))
             case Pong():
-                self._meet_rival(message.about)
+                self._meet_rival(now, link, message.about, accompanied=self._is_accompanied)
             case Welcome():
-                for word in welcome_words(message, self._me):
-                    self._meet_rival(word)
+                accompanied = any(word.branch != self._me for word in message.statements)
+                for word in message.statements:
+                    self._meet_rival(now, link, word, accompanied=accompanied)
 
-    def _meet_rival(self, word: Statement) -> None:
-        """Give way to a living branch of the same id, unless it has to."""
+    def _refuse(self, link: Link) -> None:
+        """Tell a rival that this branch is alive, and whether it is in company."""
+        company = (member.statement for member in self._members.present()[:1])
+        words = (self.statement, *company)
+        self._out.append(
+            Reply(link, Welcome(sender=self._sender, admitted=False, statements=words))
+        )
+
+    def _meet_rival(
+        self, now: float, link: Link, word: Statement, *, accompanied: bool
+    ) -> None:
+        """Give way to a living branch of the same id, or let it know that it has to.
+
+        One that has not joined yet gives way, then one that is alone to one that is not, then
+        the earlier life to the later.
+        """
         mine = self.statement
         if word.branch != self._me or word.profile.nonce == mine.profile.nonce:
             return
-        if not self._joining.joined or word.life > mine.life:
-            self._out.append(
-                Halt(
-                    f"Another branch {self._me!r} is alive at {word.profile.calls_at}"
-                    f"{_served(word)}, and this one is at {mine.profile.calls_at}{_served(mine)}. "
-                    "A branch id is unique in its cluster. If the directory of this branch is a "
-                    "copy of the other's, start it with a directory and an --id of its own; else "
-                    "stop one of the two."
-                )
+        loses = (self._is_accompanied, mine.life) < (accompanied, word.life)
+        if self._joining.joined and not loses:
+            if self._may_confront(now, self._me):
+                self._refuse(link)
+            return
+        self._out.append(
+            Halt(
+                f"Another branch {self._me!r} is alive at {word.profile.calls_at}{_served(word)}, "
+                f"and this one is at {mine.profile.calls_at}{_served(mine)}. A branch id is "
+                "unique in its cluster. If the directory of this branch is a copy of the other's, "
+                "start it with a directory and an --id of its own; else stop one of the two."
             )
+        )
+
+    @property
+    def _is_accompanied(self) -> bool:
+        """Whether another branch takes part."""
+        return any(member.present for member in self._members)
 
     def _take_word_about_me(self, now: float, word: Statement, link: Link | None) -> None:
         mine = self.statement
@@ -193,11 +213,6 @@ class Learning(Ground):
             self._incarnation = 0
             self._outbox = Outbox(self._me, self._boot)
             self._say_of_myself()
-
-
-def welcome_words(welcome: Welcome, branch: BranchId) -> list[Statement]:
-    """Return what a welcome says about a branch."""
-    return [word for word in welcome.statements if word.branch == branch]
 
 
 def _served(word: Statement) -> str:

@@ -73,7 +73,7 @@ class Node(Ticking):
             self._hear(now, link, message)
             self._take(now, link, message)
         elif link is not None:
-            self._take_from_rival(link, message)
+            self._take_from_rival(now, link, message)
         return self._done(now)
 
     def on_found(self, now: float, endpoint: str) -> list[Effect]:
