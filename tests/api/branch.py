@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from falcon import testing
@@ -9,7 +10,7 @@ from falcon import testing
 from cyme.api.app import create_app
 from cyme.core.access import Caller, Role
 from cyme.core.branches import BranchInfo
-from cyme.core.model import BranchId, Broker
+from cyme.core.model import BranchId, Broker, Instance
 from cyme.runtime.journal import Journal
 from cyme.runtime.replica import Replica
 from cyme.runtime.service import Service
@@ -66,6 +67,8 @@ class FakeBranch:
             members=self.members,
             clock=self.clock,
             default_broker=Broker("amqp://guest:guest@127.0.0.1:5672//"),
+            load=lambda: 1.5,
+            hub_lag_s=lambda: 0.25,
         )
         self.app: Any = create_app(
             self.service, tokens=FakeTokens(), open_access=True, allowed_hosts=["cyme.example"]
@@ -73,6 +76,13 @@ class FakeBranch:
         self.client = client_of(self.app)
         self.closed_app: Any = create_app(self.service, tokens=FakeTokens(), open_access=False)
         self.closed = client_of(self.closed_app)
+
+    def give_away(self, name: str, owner: str = "branch2") -> Instance:
+        """Make another branch, known or not, the owner of an instance."""
+        before = self.service.instance(name)
+        after = replace(before, owner=BranchId(owner), epoch=before.epoch + 1)
+        self.replica.absorb([after], 5.0)
+        return after
 
     def stop(self) -> None:
         self.service.stop(5.0)

@@ -27,7 +27,11 @@ def test_answers_a_ping(client: testing.TestClient) -> None:
 
 
 def test_is_ready_unless_it_cannot_work(branch: FakeBranch) -> None:
-    assert branch.client.simulate_get("/readyz").json == {"ready": True, "reasons": []}
+    ready = {"ready": True, "reasons": [], "fenced": False}
+    assert branch.client.simulate_get("/readyz").json == ready
+    branch.members.fenced = True
+    reply = branch.client.simulate_get("/readyz")
+    assert (reply.status_code, reply.json) == (200, ready | {"fenced": True})
     branch.store.failure = StorageUnavailable("The disk is gone.")
     branch.client.simulate_put("/foo/")
     reply = branch.client.simulate_get("/readyz/")
@@ -41,7 +45,7 @@ def test_shows_branches(client: testing.TestClient) -> None:
     assert client.simulate_get("/branches/").json == ["branch1"]
     shown = client.simulate_get("/branches/branch1/").json
     assert (shown["id"], shown["state"], shown["port"]) == ("branch1", "alive", 8000)
-    assert {"url", "loglevel", "logfile", "numc", "sup_interval"} <= set(shown)
+    assert {"url", "loglevel", "logfile", "numc", "sup_interval"} <= set(shown), "the reference"
     assert client.simulate_get("/branches/none").status_code == 404
 
 
@@ -94,6 +98,8 @@ def test_a_body_that_is_too_long_is_refused_unread(client: testing.TestClient) -
 def test_every_error_has_a_problem(error: type[errors.CymeError]) -> None:
     if error is errors.NotFound:
         made: errors.CymeError = errors.NotFound("app", "foo")
+    elif error is errors.NotOwner:
+        made = errors.NotOwner("b2", 7)
     elif error.__name__ == "Refusal":
         made = Refusal(418, "No coffee.")
     elif error.__name__ == "StillWaiting":
@@ -107,7 +113,7 @@ def test_every_error_has_a_problem(error: type[errors.CymeError]) -> None:
     assert problem.type.startswith("urn:cyme:problem:")
     if isinstance(made, errors.Unavailable):
         assert headers["Retry-After"].isdigit()
-        assert problem.status in {502, 503, 507}
+        assert problem.status in {503, 507}
 
 
 # --- the description -----------------------------------------------------------------------------
