@@ -157,6 +157,7 @@ class Wiring:
         )
         self._warnings += [each for each in (default.warning, silent) if each]
         self._lifetimes.step("finding other branches", cluster.wait_joined)
+        service.resume_draining()
         self._start_http(service, tokens)
         self._begin("", _nothing, partial(cluster.leave, CALLS_STOP_TIMEOUT_S))
         if settings.drain:

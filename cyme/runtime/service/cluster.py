@@ -133,7 +133,7 @@ class Cluster(Ground):
             self._at(branch, self.vitals_here, timeout_s=timeout_s)
         except DeadlineExceeded as exc:
             raise OwnerUnreachable(
-                f"Branch {branch!r} does not answer. Nothing was changed. Try again."
+                f"Branch {branch!r} does not answer, so nothing was changed. Try again."
             ) from exc
 
     def _check_all_mine(self, instances: Sequence[Instance]) -> None:

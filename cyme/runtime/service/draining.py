@@ -12,7 +12,7 @@ from gevent.pool import Pool
 from cyme.core.access import Caller, Role, require
 from cyme.core.model import Instance
 from cyme.core.placement import Move, evacuate, rebalance
-from cyme.errors import Conflict, CymeError, NotSupported
+from cyme.errors import Conflict, CymeError
 from cyme.runtime.service.moves import Moves
 from cyme.runtime.service.remote import remote
 
@@ -117,14 +117,12 @@ class Draining(Moves):
         mine: list[str] = [instance.name for instance in self._replica.instances_owned()]
         caller = Caller(Role.OPERATOR, "stop")
         is_new = not self._is_drained()
+        if is_new:
+            self._members.drain(True)
         try:
-            if is_new:
-                self._members.drain(True)
             self._empty(caller, deadline)
-        except NotSupported:
-            return mine
         finally:
-            if is_new and self._is_drained():
+            if is_new:
                 self._members.drain(False)
         stay: list[str] = [instance.name for instance in self._replica.instances_owned()]
         for name in set(mine).difference(stay):

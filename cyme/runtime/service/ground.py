@@ -219,8 +219,8 @@ class Ground:
         if info is None or info.state in ABSENT:
             state = "not known here" if info is None else info.state
             raise OwnerUnreachable(
-                f"Branch {branch!r}, which is to do this, is {state}. Nothing was changed. "
-                "Start it, or try again when another branch has taken over what it ran.",
+                f"Branch {branch!r}, which is to do this, is {state} and was not asked. Start it, "
+                "or try again when another branch has taken over what it ran.",
                 retry_after_s=OWNER_RETRY_AFTER_S,
             )
 

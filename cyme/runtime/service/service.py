@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from cyme.core.events import Event
-from cyme.errors import ProtocolError
+from cyme.errors import NotSupported, ProtocolError
 from cyme.runtime.service.draining import Draining
 from cyme.runtime.service.remote import RemoteCall, calls_of, remote
 from cyme.runtime.service.scaling import Scaling
@@ -42,13 +42,14 @@ class Service(Scaling, Tasks, Draining):
             timeout_s: What is left of the caller's time.
 
         Raises:
-            ProtocolError: There is no such call, or it takes other arguments.
+            NotSupported: There is no such call.
+            ProtocolError: It takes other arguments.
             NotOwner: It is about a record that another branch owns by now.
             CymeError: Whatever the call raises.
         """
         call = CALLS.get(method)
         if call is None:
-            raise ProtocolError(
+            raise NotSupported(
                 f"{method[:NAME_CHARS_TOLD]!r} is no call that branch "
                 f"{self._replica.branch_id!r} performs. Run the same version of Cyme everywhere."
             )

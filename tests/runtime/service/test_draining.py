@@ -13,7 +13,6 @@ from cyme.errors import (
     Conflict,
     Forbidden,
     NotFound,
-    NotSupported,
     Overloaded,
     OwnerUnreachable,
     WorkerStartFailed,
@@ -226,16 +225,6 @@ def test_handing_over_ends_in_time(town: Town, monkeypatch: pytest.MonkeyPatch) 
 def test_a_branch_with_nobody_beside_it_keeps_all(town: Town) -> None:
     for branch in ("b2", "b3"):
         town.change(branch, state=BranchState.LEFT)
-    assert len(town["b1"].service.drain_and_wait(T)) == 6
-
-
-def test_a_branch_that_serves_no_cluster_keeps_all(
-    town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(_drained: bool) -> None:
-        raise NotSupported("alone")
-
-    monkeypatch.setattr(town["b1"].members, "drain", refuse)
     assert len(town["b1"].service.drain_and_wait(T)) == 6
 
 

@@ -18,6 +18,7 @@ from cyme.errors import (
     InvalidRequest,
     NotFound,
     NotOwner,
+    NotSupported,
     OwnerUnreachable,
     PreconditionFailed,
     ProtocolError,
@@ -72,7 +73,7 @@ def test_what_reads_is_told_from_what_writes() -> None:
 def test_only_what_is_in_the_table_is_performed(town: Town) -> None:
     perform = town["b1"].service.perform
     for method in ("stop", "later", "put_app", "_commit", "nothing"):
-        with pytest.raises(ProtocolError, match="is no call that branch 'b1' performs"):
+        with pytest.raises(NotSupported, match="is no call that branch 'b1' performs"):
             perform(method, {}, timeout_s=T)
     for arguments in ({}, {"name": "w1", "wait_s": 1.0, "more": 1}):
         with pytest.raises(ProtocolError, match="wait_here takes name, wait_s"):
