@@ -12,6 +12,11 @@ from cyme.runtime.service.remote import RemoteCall, calls_of, remote
 from cyme.runtime.service.scaling import Scaling
 from cyme.runtime.service.tasks import Tasks
 
+#: Of the time that another branch waits so much is kept for the answer, at most so many seconds:
+#: it is to hear why something took too long before it gives up itself.
+ANSWER_PART = 0.1
+ANSWER_S_MAX = 0.5
+
 #: So much of the name of an unknown call is told.
 NAME_CHARS_TOLD = 64
 
@@ -57,7 +62,8 @@ class Service(Scaling, Tasks, Draining):
             raise ProtocolError(
                 f"{method} takes {', '.join(sorted(call.arguments))}, and other arguments came."
             )
-        return getattr(self, method)(timeout_s=timeout_s, **arguments)
+        ours_s = timeout_s - min(ANSWER_S_MAX, timeout_s * ANSWER_PART)
+        return getattr(self, method)(timeout_s=ours_s, **arguments)
 
     def history(self, app: str | None, instance: str, *, timeout_s: float) -> tuple[Event, ...]:
         """Return what happened to an instance lately, the oldest first, also to a deleted one.

@@ -80,6 +80,19 @@ def test_only_what_is_in_the_table_is_performed(town: Town) -> None:
             perform("wait_here", arguments, timeout_s=T)
 
 
+def test_who_asks_hears_why_before_it_gives_up(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+
+    def vitals_here(*, timeout_s: float) -> None:
+        given.append(timeout_s)
+
+    service = town["b1"].service
+    monkeypatch.setattr(service, "vitals_here", vitals_here)
+    for timeout_s in (1.0, 5.0, 60.0):
+        service.perform("vitals_here", {}, timeout_s=timeout_s)
+    assert given == [0.9, 4.5, 59.5]
+
+
 # --- writing -------------------------------------------------------------------------------------
 
 
