@@ -35,7 +35,7 @@ def read_secret(path: Path) -> bytes:
     except FileNotFoundError as exc:
         raise SettingsError(
             f"There is no cluster secret at {path}. Copy that of another branch of the cluster "
-            f"to it, or make the first one: {_command(path)}"
+            f"to it, or make the first one: cyme-branch secret {_quoted(path)}"
         ) from exc
     except OSError as exc:
         raise _unreadable(path, exc) from exc
@@ -51,7 +51,8 @@ def read_secret(path: Path) -> bytes:
         raise SettingsError(
             f"The cluster secret {path} should have {SECRET_BYTES_MIN} to {FILE_BYTES_MAX} "
             "characters, drawn by chance, and has not. Copy that of another branch of the "
-            f"cluster to it, or make a new one: {_command(path)}"
+            "cluster to it, or remove it and make the first one: "
+            f"cyme-branch secret {_quoted(path)}"
         )
     return secret
 
@@ -135,12 +136,12 @@ def _check(path: Path, status: os.stat_result) -> None:
         raise SettingsError(
             f"The cluster secret {path} belongs to the user with the number {status.st_uid}, who "
             f"could change it, and the branch runs as {user}. Make it its own: "
-            f"chown {user} {shlex.quote(str(path))}"
+            f"chown {user} {_quoted(path)}"
         )
     if stat.S_IMODE(status.st_mode) & _OTHERS:
         raise SettingsError(
             f"The cluster secret {path} is open to other users, who could join the cluster with "
-            f"it. Make it private: chmod 600 {shlex.quote(str(path))}"
+            f"it. Make it private: chmod 600 {_quoted(path)}"
         )
 
 
@@ -151,8 +152,6 @@ def _unreadable(path: Path, error: OSError) -> SettingsError:
     )
 
 
-def _command(path: Path) -> str:
-    """Return the command that makes a secret."""
-    return (
-        f"(umask 077; head -c {SECRET_BYTES_MIN} /dev/urandom | base64 > {shlex.quote(str(path))})"
-    )
+def _quoted(path: Path) -> str:
+    """Return a path as it is written in a command."""
+    return shlex.quote(str(path))

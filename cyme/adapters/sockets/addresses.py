@@ -33,6 +33,7 @@ THREADS_MAX = 2
 #: So many look-ups are under way at a time, each for so long at most.
 LOOK_UPS_MAX = 16
 LOOK_UP_S = 10.0
+STOP_S = 0.2
 #: Of a name with several addresses so many are tried, each for so long.
 ADDRESSES_MAX = 4
 TRY_S = 1.0
@@ -102,8 +103,9 @@ class Addresses:
         """End all look-ups."""
         self._look_ups.kill()
         if self._threads is not None:
-            # Not awaited: the thread may wait for a name server.
-            gevent.spawn(self._threads.kill)
+            # A thread may wait for a name server; it ends by itself when that has answered.
+            with gevent.Timeout(STOP_S, False):
+                self._threads.kill()
 
     def _look_up(self, endpoint: str, name: _Name) -> None:
         if self._look_ups.full():
@@ -119,7 +121,7 @@ class Addresses:
             with gevent.Timeout(LOOK_UP_S):
                 found = self._resolved(host, port)
             target = endpoint_of(_answering(found, name.target, port), port)
-        except (OSError, gevent.Timeout) as exc:
+        except (OSError, UnicodeError, gevent.Timeout) as exc:
             # What was known stays: the name server may be away while the branch is not.
             if self._warning.due():
                 logger.warning("the address of %s cannot be found: %s", host, exc)
@@ -131,8 +133,19 @@ class Addresses:
     def _resolved(self, host: str, port: int) -> list[str]:
         if self._threads is None:
             self._threads = ThreadPool(THREADS_MAX)
-        answers = self._threads.spawn(_getaddrinfo, host, port, type=socket.SOCK_STREAM).get()
-        return list(dict.fromkeys(str(answer[4][0]) for answer in answers))[:ADDRESSES_MAX]
+        found: list[str] | Exception = self._threads.spawn(_look_up, host, port).get()
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+def _look_up(host: str, port: int) -> list[str] | Exception:
+    """Return the addresses of a host, or why there are none: gevent prints what a thread raises."""
+    try:
+        answers = _getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as exc:
+        return exc
+    return list(dict.fromkeys(str(answer[4][0]) for answer in answers))[:ADDRESSES_MAX]
 
 
 def _answering(found: Sequence[str], known: str | None, port: int) -> str:

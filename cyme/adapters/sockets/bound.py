@@ -202,13 +202,16 @@ def _why_not_bound(address: str, error: zmq.ZMQError) -> str:
     match error.errno:
         case errno.EADDRINUSE:
             return (
-                f"{address} is in use by another program, and the branches of the cluster are to "
-                "reach this one there. Choose another port for the cluster (it takes two in a "
-                "row), or stop that program."
+                f"{address} is in use by another program, and other branches are to reach this one "
+                "there. Choose another port with --bind (the cluster takes two in a row), or stop "
+                "that program."
             )
         case errno.EACCES:
-            return f"{address} needs privileges that this user lacks. Choose a port over 1023."
+            return (
+                f"{address} needs privileges that this user lacks. Choose a port over 1023 with "
+                "--bind."
+            )
         case errno.EADDRNOTAVAIL | errno.ENODEV:
-            return f"{address} is not an address of this machine. Name one of its own."
+            return f"{address} is not of this machine. Name an address of its own with --bind."
         case _:
             return f"{address} cannot be bound for the cluster ({error.strerror or error})."

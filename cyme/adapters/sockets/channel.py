@@ -5,9 +5,8 @@ Laws of this file:
 * Every operation is non-blocking. ``zmq.green`` is not used: its blocking operations kill one
   another where two greenlets meet on one socket, and nothing here blocks.
 * One greenlet reads. Whoever has a message writes it at once, or it is dropped.
-* ZeroMQ's descriptor tells of a change once, and any operation may swallow that: after every
-  send the socket is asked whether there is something to read, and the reader reads until there
-  is nothing.
+* ZeroMQ's descriptor tells of a change once, and any operation may swallow that. So the reader
+  reads until there is nothing, and after every send the socket is asked what can be done now.
 * A reader gives way at least every ``SLICE_S`` and every ``MESSAGES_MAX`` messages, since
   receiving what is there already never switches.
 """
@@ -31,11 +30,14 @@ logger = logging.getLogger(__name__)
 FRAMES_MAX = 8
 #: Bytes of all frames of a message at most.
 MESSAGE_BYTES_MAX = 2 * 1024 * 1024
+#: What a ROUTER socket puts before a message, the name of its peer, is at most so long.
+ROUTING_ID_BYTES_MAX = 255
 
 #: A reader gives way to others after so long, or so many messages or frames.
 SLICE_S = 0.01
 MESSAGES_MAX = 64
 
+_RECEIVED_BYTES_MAX = MESSAGE_BYTES_MAX + ROUTING_ID_BYTES_MAX
 _WARN_PERIOD_S = 60.0
 
 Take = Callable[[Sequence[bytes]], None]
@@ -95,18 +97,12 @@ class Channel:
         """Write a message if that can be done now; return whether it was."""
         if self.closed:
             return False
-        try:
-            self._socket.send_multipart(frames, zmq.NOBLOCK)
-        except zmq.ZMQError as exc:
-            # EAGAIN: no room, or nobody connected. EHOSTUNREACH: the peer is gone.
-            if exc.errno not in {zmq.EAGAIN, zmq.EHOSTUNREACH}:
-                self._warn("sending by %s failed: %s", self._name, exc)
-            return False
-        finally:
-            if self._option(zmq.EVENTS) & zmq.POLLIN:
-                self._changed.set()
-        self._traffic.sent += 1
-        return True
+        sent = self._send(frames)
+        wanted = zmq.POLLIN if sent else zmq.POLLIN | zmq.POLLOUT
+        if self._option(zmq.EVENTS) & wanted:
+            self._changed.set()
+        self._traffic.sent += sent
+        return sent
 
     def close(self, linger_s: float = 0.0) -> None:
         """Close the socket; the reader ends by itself.
@@ -127,13 +123,23 @@ class Channel:
         if self._reader is not None:
             self._reader.join(timeout_s)
 
+    def _send(self, frames: Sequence[bytes]) -> bool:
+        try:
+            self._socket.send_multipart(frames, zmq.NOBLOCK)
+        except zmq.ZMQError as exc:
+            # EAGAIN: no room, or nobody connected. EHOSTUNREACH: the peer is gone.
+            if exc.errno not in {zmq.EAGAIN, zmq.EHOSTUNREACH}:
+                self._warn("sending by %s failed: %s", self._name, exc)
+            return False
+        return True
+
     def _read(self) -> None:
         while not self.closed:
             try:
                 self._changed.clear()
-                if self._on_change is not None:
-                    self._on_change()
                 self._drain()
+                if self._on_change is not None and not self.closed:
+                    self._on_change()
             except Exception:
                 if self._warning.due():
                     logger.exception("reading %s failed; it goes on", self._name)
@@ -166,7 +172,7 @@ class Channel:
                 raise
             count, size = count + 1, size + len(frame)
             more = bool(self._option(zmq.RCVMORE))
-            if count <= self._frames_max and size <= MESSAGE_BYTES_MAX:
+            if count <= self._frames_max and size <= _RECEIVED_BYTES_MAX:
                 frames.append(frame)
             else:
                 frames.clear()

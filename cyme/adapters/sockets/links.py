@@ -89,14 +89,15 @@ class ZmqLinks:
             return
         if self._port >= PORT_MAX:
             raise AddressUnavailable(
-                f"The cluster takes two ports in a row, so {self._port} is too high for the first."
+                f"The cluster takes two ports in a row, and {self._port} is the last. Choose a "
+                "lower one with --bind."
             )
         self._address = bindable_address(self._host)
         host = self._advertise or advertised_host(self._address)
         if parsed(endpoint_of(host, PORT_MAX)) is None:
             raise AddressUnavailable(
-                f"{host!r} is not a host that other branches could connect to. Advertise the "
-                "address, or the name, under which they reach this machine."
+                f"{host!r} is not a host that other branches could connect to. Name the address, "
+                "or the name, under which they reach this machine with --advertise."
             )
         self._bound = Bound(self._address, self._port, keys=self._keys, traffic=self.traffic)
         self._calls_at, self._beats_at = (endpoint_of(host, port) for port in self._bound.ports)
