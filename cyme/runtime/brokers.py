@@ -355,6 +355,15 @@ class Brokers:
         except Overloaded as exc:
             return BrokerView(False, 0.0, exc.detail)
 
+    def back_s(self, broker: Broker) -> float | None:
+        """Return for how long a broker has been back, in seconds.
+
+        Returns:
+            None if it is away, or was not since it is in use.
+        """
+        view = self.view_of(broker)
+        return self._clock.monotonic() - view.since if view.up and view.revived else None
+
     def take_answers(self) -> Mapping[str, Answer]:
         """Return what was learnt of all nodes since the last call."""
         answers: dict[str, Answer] = {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cyme.core.model import Broker, Queue
-from cyme.core.workers import Report
+from cyme.core.workers import ProcessState, Report
 from cyme.errors import BrokerRefused, BrokerUnavailable, DeadlineExceeded
 from cyme.testing.workers import FakeWorker, FakeWorkers
 
@@ -15,20 +15,23 @@ class FakeControls:
 
     Args:
         workers: Who answers.
+        *others: Who answers as well: the workers of other branches on the same brokers.
 
     Attributes:
         down: URLs of brokers that are away.
         refused: Names of queues whose declaration brokers and workers refuse, and why.
         deadly: Names of queues that kill the worker that is told of them.
         calls: Every call that reached a broker: its name and what it was about.
+        on_call: Called with every call before it is answered; may switch greenlets, or raise.
     """
 
-    def __init__(self, workers: FakeWorkers) -> None:
-        self.workers = workers
+    def __init__(self, workers: FakeWorkers, *others: FakeWorkers) -> None:
+        self.workers = (workers, *others)
         self.down: set[str] = set()
         self.refused: dict[str, str] = {}
         self.deadly: set[str] = set()
         self.calls: list[tuple[str, ...]] = []
+        self.on_call: Callable[[tuple[str, ...]], None] | None = None
 
     def control(self, broker: Broker) -> FakeControl:
         """Return a control of the broker."""
@@ -71,7 +74,7 @@ class FakeControl:
             raise BrokerRefused(self._controls.refused[queue.name])
         worker = self._answering(node, timeout_s)
         if queue.name in self._controls.deadly:
-            self._controls.workers.kill(worker.launch.instance, exit_status=1)
+            worker.state, worker.exit_status = ProcessState.GONE, 1
             return
         worker.queues.add(queue.name)
 
@@ -117,14 +120,20 @@ class FakeControl:
 
     def _reach(self, *call: str) -> None:
         self._controls.calls.append(call)
+        if self._controls.on_call is not None:
+            self._controls.on_call(call)
         if self._broker.url in self._controls.down:
             raise BrokerUnavailable(f"The broker {self._broker.masked_url} does not answer.")
 
     def _worker(self, node: str) -> FakeWorker | None:
-        worker = self._controls.workers.node(node)
-        if worker is None or worker.launch.env.get("CELERY_BROKER_URL") != self._broker.url:
-            return None
-        return worker
+        for workers in self._controls.workers:
+            worker = workers.node(node)
+            if worker is not None and self._serves(worker):
+                return worker
+        return None
+
+    def _serves(self, worker: FakeWorker) -> bool:
+        return worker.launch.env.get("CELERY_BROKER_URL") == self._broker.url
 
     def _answering(self, node: str, timeout_s: float) -> FakeWorker:
         worker = self._worker(node)

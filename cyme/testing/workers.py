@@ -56,6 +56,7 @@ class FakeWorkers:
         boot_s: Seconds from a worker's start to its first answer.
         refuses: Instances whose start fails, and with which message.
         launches: Every start that was tried, in order.
+        signalled: Every signal that reached a process: the instance and the signal, in order.
         swept: Instances that were swept, in order.
         discarded: Instances whose files were removed, in order.
         logs: What is in an instance's log.
@@ -69,6 +70,7 @@ class FakeWorkers:
         self.boot_s = 1.0
         self.refuses: dict[str, str] = {}
         self.launches: list[Launch] = []
+        self.signalled: list[tuple[str, str]] = []
         self.swept: list[str] = []
         self.discarded: list[str] = []
         self.logs: dict[str, list[str]] = {}
@@ -126,6 +128,7 @@ class FakeWorkers:
         if worker is None or worker.process != process or worker.state is ProcessState.GONE:
             return
         worker.signals.append(signal)
+        self.signalled.append((instance, signal))
         if signal == "CONT":
             worker.state = ProcessState.ALIVE
         elif signal == "KILL":

@@ -565,6 +565,16 @@ def test_a_worker_that_hangs_again_and_again_gets_pauses_and_is_given_up() -> No
     ]
 
 
+def test_too_few_questions_are_no_silence_however_long_ago_the_first_was_asked() -> None:
+    walk = running()
+    for _ in range(2):
+        walk.now += 200
+        assert walk.see(sees(PAUSED, asked_at=walk.now - 1)) == ()
+        assert walk.state is InstanceState.RUNNING
+    walk.now += 200
+    assert walk.see(sees(PAUSED, asked_at=walk.now - 1)) == (Signal("KILL"),)
+
+
 def busy(walk: Walk, *, until_s: float) -> Sequence[Action]:
     begin = walk.now
     while walk.now < begin + until_s:

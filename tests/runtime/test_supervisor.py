@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import gevent
 import pytest
 
@@ -13,13 +11,6 @@ from cyme.runtime import brokers
 from cyme.runtime.supervisor import Supervisor
 from cyme.testing import FakeWorker, FakeWorkers
 from tests.runtime.world import ADMIN, BROKER, OTHER_BROKER, World
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    yield world
-    world.close()
 
 
 def running(world: World, *names: str, **changes: object) -> None:
@@ -277,9 +268,7 @@ def test_replaces_a_paused_worker(world: World) -> None:
 
 def test_adopts_what_runs_already_and_restarts_nothing(world: World) -> None:
     running(world, "w1", "w2")
-    world.close()
-    next_run = World(world.store, world.workers)
-    next_run.clock = world.clock
+    next_run = world.restarted()
     next_run.pass_time(10)
     try:
         assert next_run.state("w1") is InstanceState.RUNNING
