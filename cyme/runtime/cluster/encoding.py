@@ -202,7 +202,7 @@ def encode_error(error: Exception) -> bytes:
             "The fault is of the branch that was asked; its log tells more under the id "
             f"{incident}."
         )
-    classes = [cls.__name__ for cls in type(error).__mro__ if _CLASSES.get(cls.__name__) is cls]
+    classes = [cls.__name__ for cls in type(error).__mro__]
     fields = {name: _cut(getattr(error, name)) for name in _fields_of(type(error))}
     return packed([classes, error.detail[:WORDS_CHARS_MAX], fields])
 

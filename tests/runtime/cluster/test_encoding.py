@@ -264,6 +264,7 @@ def test_a_value_of_another_type_is_refused(value: object, type_: Any) -> None:
         ({"$Broker": {}}, object),
         ({"$": 1}, object),
         ({"$Caller": {"role": 1}}, Caller),
+        ({"$Caller": {"role": 1, "name": "x"}, "more": 1}, Caller),
         ({"$Caller": ["x"]}, Caller),
         ({"$App": {}}, App),
         ({"$App": []}, App),

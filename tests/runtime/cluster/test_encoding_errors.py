@@ -89,12 +89,7 @@ def test_a_very_long_error_is_cut() -> None:
 def test_an_error_of_a_class_that_is_not_told_is_what_it_is_a_case_of() -> None:
     told = arrived(StillWaiting("some-task", "PENDING", 3))
     assert type(told) is errors.DeadlineExceeded
-    assert "still" in told.detail or "Wait again" in told.detail
-
-    class Conflict(errors.Conflict):  # of the same name, and not the same
-        pass
-
-    assert type(arrived(Conflict("x"))) is errors.Conflict
+    assert "Wait again" in told.detail
 
 
 def test_an_error_that_only_later_versions_know_is_what_it_is_a_case_of() -> None:
