@@ -108,9 +108,10 @@ def test_a_stop_under_way_waits() -> None:
     walk.see(sees())
     assert walk.see(held(sees()), at=walk.now + 1000) == ()
     walk.see(held(sees(KILLED)))
-    assert walk.state is InstanceState.STOPPING
+    states = [walk.state]
     walk.see(sees(KILLED))
-    assert walk.state is InstanceState.STOPPED
+    states.append(walk.state)
+    assert states == [InstanceState.STOPPING, InstanceState.STOPPED]
 
 
 def test_an_outage_is_shown() -> None:
