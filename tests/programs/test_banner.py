@@ -9,6 +9,7 @@ FACTS = Facts(
     branch_id="branch1",
     pid=4711,
     url="http://127.0.0.1:8001",
+    cluster="default, no other branch yet (at tcp://127.0.0.1:7700)",
     directory=Path("/d"),
     database="/d/cyme.sqlite",
     broker="redis://:********@127.0.0.1:1/0",
@@ -25,7 +26,15 @@ FACTS = Facts(
 
 def test_it_says_what_runs_where_and_how_to_go_on() -> None:
     text = banner(FACTS, 80)
-    for word in ("'branch1'", "4711", FACTS.url, "/d/cyme.sqlite", FACTS.broker, "/d/admin.token"):
+    for word in (
+        "'branch1'",
+        "4711",
+        FACTS.url,
+        "/d/cyme.sqlite",
+        FACTS.broker,
+        "/d/admin.token",
+        FACTS.cluster,
+    ):
         assert str(word) in text
     assert "curl -X PUT http://127.0.0.1:8001/foo/instances/ " in text
     assert "its workers run on" in text
