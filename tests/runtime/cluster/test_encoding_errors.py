@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -10,9 +9,7 @@ from hypothesis import strategies as st
 
 from cyme import errors
 from cyme.api.problems import StillWaiting
-from cyme.core.model import App, Instance, Queue, Record
 from cyme.errors import (
-    Conflict,
     CymeError,
     Fault,
     InvalidRequest,
@@ -147,5 +144,3 @@ def test_any_bytes_are_an_error_or_a_protocol_error(data: bytes) -> None:
 def test_nothing_outside_the_errors_can_be_named() -> None:
     for name in ("Sequence", "dataclass", "annotations", "__builtins__", "Fault", "Exception"):
         assert type(decode_error(packed([[name], "x", {}]))) is CymeError
-    assert set(get_args(Record)) == {App, Queue, Instance}
-    assert Conflict in classes()
