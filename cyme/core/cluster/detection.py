@@ -2,12 +2,13 @@
 
 A branch expects a beat every second of those that it listens to. Whoever is silent for
 ``SILENCE_S`` is pinged, directly and through three others; whoever is silent ``PROBE_S`` more is
-accused. Both grow with the awareness of being slow oneself.
+accused, and so on until it is heard. The silence grows with the awareness of being slow oneself.
 
 Laws:
 
 * After a stall nobody is accused before it could be heard again.
-* Where most are silent at once the fault is more likely here, so patience grows first.
+* Where most are silent at once the fault is more likely here, so patience grows first, once.
+* Whoever hears all others becomes as impatient again as the healthy are.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ DOUBT_FRACTION = 0.6
 #: What doubt adds to the awareness.
 _DOUBT = 2
 
+#: So long a branch hears all others before it holds itself to be one step healthier, in seconds.
+RECOVERY_S = 10.0
+
 
 @dataclass(slots=True)
 class _Watch:
@@ -35,12 +39,10 @@ class _Watch:
     Attributes:
         heard_at: When it was heard last.
         probe_ends: When its probe ends, None if there is none.
-        accused: Whether it was accused since it was heard last.
     """
 
     heard_at: float
     probe_ends: float | None = None
-    accused: bool = False
 
 
 class Detection:
@@ -54,6 +56,7 @@ class Detection:
         self._awareness = awareness
         self._watches: dict[BranchId, _Watch] = {}
         self._doubts = False
+        self._well_since = float("-inf")
 
     def watch(self, now: float, branches: Collection[BranchId]) -> None:
         """Watch these branches and no others; a new one counts as heard now."""
@@ -70,32 +73,39 @@ class Detection:
             return
         if watch.probe_ends is not None:
             self._awareness.better()
-        watch.heard_at, watch.probe_ends, watch.accused = now, None, False
+        watch.heard_at, watch.probe_ends = now, None
 
     def forgive(self, now: float) -> None:
         """Take note that nobody could be heard until now."""
+        self._well_since = now
         for watch in self._watches.values():
             watch.heard_at, watch.probe_ends = now, None
 
     def due(self, now: float) -> tuple[list[BranchId], list[BranchId]]:
         """Return whom to probe, and whom to accuse, each sorted."""
-        silence_s = SILENCE_S * self._awareness.factor
-        silent = {
-            branch: watch
-            for branch, watch in self._watches.items()
-            if now - watch.heard_at > silence_s
-        }
-        if self._begins_to_doubt(len(silent)):
+        silent_s = {branch: now - watch.heard_at for branch, watch in self._watches.items()}
+        silent = sum(1 for each_s in silent_s.values() if each_s > SILENCE_S)
+        self._recover(now, silent)
+        if self._begins_to_doubt(silent):
             return [], []
+        patience_s = SILENCE_S * self._awareness.factor
         probed, accused = [], []
-        for branch, watch in silent.items():
-            if watch.probe_ends is None:
-                watch.probe_ends = now + PROBE_S
+        for branch, watch in sorted(self._watches.items()):
+            if silent_s[branch] <= patience_s:
+                continue
+            if watch.probe_ends is None or now >= watch.probe_ends:
                 probed.append(branch)
-            elif now >= watch.probe_ends and not watch.accused:
-                watch.accused = True
-                accused.append(branch)
-        return sorted(probed), sorted(accused)
+                if watch.probe_ends is not None:
+                    accused.append(branch)
+                watch.probe_ends = now + PROBE_S
+        return probed, accused
+
+    def _recover(self, now: float, silent: int) -> None:
+        if silent:
+            self._well_since = now
+        elif now >= self._well_since + RECOVERY_S:
+            self._well_since = now
+            self._awareness.better()
 
     def _begins_to_doubt(self, silent: int) -> bool:
         most = len(self._watches) > 1 and silent > DOUBT_FRACTION * len(self._watches)

@@ -96,10 +96,10 @@ class Ticking(Listening):
 
     def _detect(self, now: float) -> None:
         probed, to_accuse = self._detection.due(now)
-        for branch in probed:
-            self._probe(now, branch)
         for branch in to_accuse:
             self._accuse(now, branch, BranchState.SUSPECT)
+        for branch in probed:
+            self._probe(now, branch)
         for statement in self._members.overdue(now):
             self._accuse(now, statement.branch, BranchState.FAILED)
 
