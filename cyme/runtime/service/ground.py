@@ -46,8 +46,8 @@ MUST_BE_NEW = 0
 #: So many names are told in a message that refuses because of them.
 NAMES_TOLD_MAX = 10
 
-#: States in which a branch cannot be asked.
-ABSENT = frozenset({BranchState.FAILED, BranchState.LEFT})
+#: States in which a branch cannot be asked, as they read after 'has'.
+ABSENT = {BranchState.FAILED: "failed", BranchState.LEFT: "left"}
 
 R = TypeVar("R", App, Queue, Instance)
 T = TypeVar("T")
@@ -217,10 +217,10 @@ class Ground:
         """
         info = self._members.info(branch)
         if info is None or info.state in ABSENT:
-            state = "not known here" if info is None else info.state
+            why = "is not known here" if info is None else f"has {ABSENT[info.state]}"
             raise OwnerUnreachable(
-                f"Branch {branch!r}, which is to do this, is {state} and was not asked. Start it, "
-                "or try again when another branch has taken over what it ran.",
+                f"Branch {branch!r}, which is to do this, {why} and was not asked. Start it, or "
+                "try again when another branch has taken over what it ran.",
                 retry_after_s=OWNER_RETRY_AFTER_S,
             )
 

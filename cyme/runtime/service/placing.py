@@ -32,7 +32,7 @@ class Placing(Apps):
             TooLarge: The wanted branch, or each that it might be, is full.
         """
         if wanted is not None and (state := self.branch(wanted).state) is not BranchState.ALIVE:
-            raise Conflict(f"Branch {wanted!r} is {state}, not alive. Name another one, or none.")
+            raise Conflict(f"Branch {wanted!r} is not alive, but {state}. Name another, or none.")
         left_out = frozenset(without)
         candidates = [each for each in self._candidates() if each.branch not in left_out]
         if not candidates:

@@ -179,7 +179,7 @@ def test_a_branch_that_is_not_there_takes_nothing(house: House) -> None:
     with pytest.raises(NotFound):
         _put(house, branch="b9")
     house.members.change("b2", instances_max=100, state=BranchState.FAILED)
-    with pytest.raises(Conflict, match="'b2' is failed, not alive"):
+    with pytest.raises(Conflict, match="'b2' is not alive, but failed"):
         _put(house, branch="b2")
     house.members.change("b1", state=BranchState.LEAVING)
     with pytest.raises(Conflict, match="no other living branch"):
@@ -221,7 +221,7 @@ def test_what_belongs_to_a_branch_that_is_away_is_left_alone(house: House) -> No
             "shop", "w1", maximum=2, minimum=1, caller=OPERATOR, timeout_s=5.0
         ),
     ):
-        with pytest.raises(OwnerUnreachable, match="Branch 'b2', which is to do this, is failed"):
+        with pytest.raises(OwnerUnreachable, match="Branch 'b2', which is to do this, has failed"):
             call()
     assert house.writes == 1
     assert house.members.forwarded == []

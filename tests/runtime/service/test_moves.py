@@ -120,8 +120,8 @@ def test_who_may_not_write_moves_nothing(town: Town) -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "why"),
     [
-        ({"state": BranchState.FAILED}, Conflict, "'b2' is failed, not alive"),
-        ({"state": BranchState.SUSPECT}, Conflict, "'b2' is suspect, not alive"),
+        ({"state": BranchState.FAILED}, Conflict, "'b2' is not alive, but failed"),
+        ({"state": BranchState.SUSPECT}, Conflict, "'b2' is not alive, but suspect"),
         ({"drained": True}, Conflict, "'b2' is drained"),
         ({"instances_max": 0}, TooLarge, "'b2' is full"),
         ({"labels": (("zone", "b"),)}, Conflict, "'b2' lacks the label zone=a"),
