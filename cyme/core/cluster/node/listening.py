@@ -111,7 +111,9 @@ class Listening(Learning):
         items, effects = self._repair.on_items(self._sender, link, message)
         self._out += effects
         for item in items:
-            self._take_item(now, item, link)
+            # No news to the other, and so to most: whoever misses it compares, too. Told again by
+            # everybody who learns it, what a newcomer lacks would come to the cube of the members.
+            self._take_item(now, item, link, rumoured=True)
         if len(items) >= MANY_ITEMS:
             self._compare_soon(message.sender.branch)
 
