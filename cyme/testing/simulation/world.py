@@ -47,6 +47,9 @@ DISTURBED_S = 60.0
 #: A beacon is heard so often, in seconds.
 _BEACON_S = (1.0, 3.0)
 
+#: Without beacons this many branches are named to all others.
+_SEEDS = 3
+
 NodeFactory = Callable[[NodeSettings, Iterable[Record]], Node]
 
 
@@ -59,8 +62,8 @@ class World:
         policy: The patience of take-over.
         weather: How the network is when nothing is wrong with it.
         tick_s: How often nodes are ticked, about.
-        beacon: Whether branches find each other by beacons; if not, the first is named to all,
-            and addresses never change.
+        beacon: Whether branches find each other by beacons; if not, some are named to all, and
+            addresses never change.
         transcript: Where to tell what happens.
         weigh: Returns the bytes of a message, to count what is sent.
         node: Makes a node.
@@ -218,13 +221,12 @@ class World:
             instances_max=machine.instances_max,
             drained=machine.drained,
         )
-        first = next(iter(self.machines.values()))
         settings = NodeSettings(
             branch=BranchId(machine.branch),
             boot=machine.disk.boot,
             profile=profile,
             seed=self.random.getrandbits(64),
-            joins=() if self.beacon or machine is first else (self.endpoints(first)[0],),
+            joins=() if self.beacon else self._seeds(machine),
             known=machine.disk.known,
             policy=self.policy,
         )
@@ -236,6 +238,11 @@ class World:
         life.begin()
         if self.beacon:
             life.after(self.random.uniform(0.0, 0.5), self._hear_beacons, life)
+
+    def _seeds(self, machine: Machine) -> tuple[str, ...]:
+        """Return the endpoints that a branch is told to join."""
+        seeds = list(self.machines.values())[:_SEEDS]
+        return tuple(self.endpoints(seed)[0] for seed in seeds if seed is not machine)
 
     def start_all(self, within_s: float = 1.0) -> None:
         """Start all branches within so many seconds."""
