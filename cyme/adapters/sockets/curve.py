@@ -135,7 +135,8 @@ class Refusals:
     """Counts the connections to a socket that were refused, and tells of them in the log.
 
     A peer with another secret is refused before anybody is asked about its key, so ZeroMQ's own
-    account of its handshakes is read.
+    account of its handshakes is read. A peer that gives up by itself, as one without CURVE may,
+    is counted too; but so is one that merely looked whether the port is open, hence no warning.
 
     Args:
         context: Of the socket.
@@ -148,7 +149,7 @@ class Refusals:
         self._traffic = traffic
         self._warning = Seldom(_WARN_PERIOD_S)
         account = f"inproc://cyme.refusals.{watched.underlying}"
-        watched.monitor(account, sum(_REFUSALS))
+        watched.monitor(account, sum(_REFUSALS) + zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
         socket = context.socket(zmq.PAIR)
         socket.linger = 0
         # Without a limit: where there is no room ZeroMQ would wait, and all connections with it.
@@ -171,10 +172,10 @@ class Refusals:
 
     def _refused(self, frames: Sequence[bytes]) -> None:
         event = int.from_bytes(frames[0][:2], sys.byteorder)
-        if event not in _REFUSALS:
-            return  # the end of the account
+        if event == zmq.EVENT_MONITOR_STOPPED:
+            return
         self._traffic.denied += 1
-        if self._warning.due():
+        if event in _REFUSALS and self._warning.due():
             logger.warning(
                 "a connection at %s did not show the key of this cluster and was refused, as were "
                 "%d in all; where that is a branch, see that its cluster's name and secret are "

@@ -15,7 +15,7 @@ class Traffic:
         sent: Messages taken by a socket.
         dropped: Messages that could not be sent: no connection, no room, too large.
         oversized: Messages thrown away because they had too many frames or bytes.
-        denied: Connections of peers that did not show the cluster's key.
+        denied: Connections that ended before the peer had shown the cluster's key.
         beacons_heard: Beacons of other branches of the cluster.
         beacons_refused: Beacons in the cluster's name that were not made with its secret.
     """
