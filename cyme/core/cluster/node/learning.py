@@ -196,7 +196,7 @@ class Learning(Ground):
     def _is_rival(self, word: Statement) -> bool:
         """Tell whether another life of this branch's id may be alive, or counts more than this."""
         starting = not self._joining.joined
-        return word.life > self.statement.life or (starting and word.state in PRESENT)
+        return word.order > self.statement.order or (starting and word.state in PRESENT)
 
     def _refute(self, link: Link | None) -> None:
         self._incarnation += 1
