@@ -61,13 +61,18 @@ def members_are_what_they_are(world: World) -> Iterator[str]:
 def workers_are_where_they_belong(world: World) -> Iterator[str]:
     """Every enabled instance has one worker, at its owner; every other has none."""
     for instance in _instances(world):
-        workers = world.broker.workers(instance.name)
+        owner = world.machine_of(instance.owner)
+        workers = [
+            worker
+            for worker in world.broker.workers(instance.name)
+            # Nobody stops a worker whose branch does not return.
+            if world.is_looked_after(worker) or (owner is not None and worker.machine == owner.name)
+        ]
         told = ", ".join(f"{w.phase} on {w.machine}" for w in workers) or "none"
         if instance.deleted or instance.spec.is_enabled is False:
-            if any(world.is_looked_after(worker) for worker in workers):
+            if any(map(world.is_looked_after, workers)):
                 yield f"{instance.name} is to have no worker, and has: {told}"
             continue
-        owner = world.machine_of(instance.owner)
         runs_there = owner is not None and [w.machine for w in workers] == [owner.name]
         if runs_there and workers[0].phase is Phase.RUNNING:
             continue
