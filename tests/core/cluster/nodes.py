@@ -341,18 +341,10 @@ class Network:
 
     def perform(self, branch: Branch, effect: Effect) -> None:
         match effect:
-            case Publish():
-                for other in self.branches.values():
-                    if beats_at(branch.host) in other.hears:
-                        self._carry(branch, other, effect.message, None)
-            case Send():
-                for other in self.branches.values():
-                    if calls_at(other.host) == effect.endpoint:
-                        self._carry(branch, other, effect.message, branch.link)
-            case Reply():
-                for other in self.branches.values():
-                    if other.link == effect.link:
-                        self._carry(branch, other, effect.message, branch.link)
+            case Publish() | Send() | Reply():
+                for other in self._targets(branch, effect):
+                    link = None if isinstance(effect, Publish) else branch.link
+                    self._carry(branch, other, effect.message, link)
             case Listen():
                 branch.hears = effect.endpoints
             case Remember():
@@ -364,8 +356,19 @@ class Network:
             case _:
                 pass  # nobody is there to perform it; the test may look at it
 
+    def _targets(self, branch: Branch, effect: Publish | Send | Reply) -> list[Branch]:
+        def is_meant(other: Branch) -> bool:
+            match effect:
+                case Publish():
+                    return beats_at(branch.host) in other.hears
+                case Send():
+                    return calls_at(other.host) == effect.endpoint
+            return other.link == effect.link
+
+        return [other for other in self.branches.values() if is_meant(other)]
+
     def _carry(self, source: Branch, target: Branch, message: Message, link: Link | None) -> None:
-        if not (source.host, target.host) in self._cuts and not self.loses(source, target, message):
+        if (source.host, target.host) not in self._cuts and not self.loses(source, target, message):
             self._later(DELAY_S, lambda: self._deliver(target, message, link))
 
     def _deliver(self, target: Branch, message: Message, link: Link | None) -> None:
