@@ -158,9 +158,8 @@ class Tasks(Consumers):
         if backend is not None and not backend.startswith(RPC_BACKEND):
             return here
         hint = origin_hint(task_id)
-        if hint is None or hint == branch_hint(here):
-            return here
-        return next((each for each in self._members.ids() if branch_hint(each) == hint), here)
+        known = (here, *self._members.ids())  # this one first, as most ask where they have sent
+        return next((each for each in known if branch_hint(each) == hint), here)
 
     def _asked(self, app: str, task_id: str) -> App:
         if not 1 <= len(task_id) <= TASK_ID_CHARS_MAX or not task_id.isprintable():

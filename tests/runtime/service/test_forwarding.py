@@ -119,6 +119,7 @@ def test_an_instance_is_created_where_it_is_placed_and_known_where_it_was_asked_
 
 def test_an_app_that_is_only_implied_gives_way_to_one_that_was_declared(town: Town) -> None:
     town["b2"].service.put_app("shop", {"pool": "threads"}, caller=OPERATOR, timeout_s=T)
+    town["b1"].clock.advance(60.0)
     put(town)  # b1 has not heard of the app yet
     town.gossip()
     for house in town.houses.values():

@@ -186,6 +186,7 @@ def test_a_move_can_be_tried_again_however_it_ended(town: Town) -> None:
     town["b2"].members.take(town["b2"].service.instance("w1"), timeout_s=T)
     assert move(town, branch="b2").record.epoch == 2
     assert town["b2"].members.taken == ["w1"]
+    assert town.asked == [("b2", "take_here")] * 2
 
 
 def test_an_instance_moves_once_at_a_time(town: Town) -> None:
@@ -237,5 +238,6 @@ def test_an_instance_that_moved_meanwhile_is_asked_for_where_it_is(town: Town) -
     town["b2"].replica.absorb([taken], T)
     # b1 still takes itself for the owner; b2, which is to take it, knows better.
     assert move(town, branch="b2").record.owner == "b2"
+    assert town.asked == [("b2", "take_here"), ("b3", "move_instance_here"), ("b2", "take_here")]
     assert town.owner("w1") == "b2"
     assert town["b2"].service.instance("w1").epoch == 3
