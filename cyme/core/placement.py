@@ -256,8 +256,8 @@ def evacuate(instances: Sequence[Instance], candidates: Sequence[Candidate]) -> 
 
 def _emptiest(candidates: Sequence[Candidate], labels: Labels) -> BranchId:
     """Return the branch that is emptiest with one more instance that has these labels."""
-    able = [each for each in candidates if each.suits(labels) and each.free > 0]
-    return min(able, key=lambda each: (each.fullness(1), each.branch)).branch
+    suiting = [each for each in candidates if each.suits(labels)]
+    return min(suiting, key=lambda each: (each.fullness(1), each.branch)).branch
 
 
 def _why_it_stays(instance: Instance, others: Sequence[Candidate]) -> str:

@@ -14,6 +14,7 @@ Laws:
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -137,15 +138,13 @@ class Replica(Catalogue):
     def absorb(self, records: Sequence[Record], timeout_s: float) -> list[Record]:
         """Take in records of other branches: make what is new durable, apply it, tell of it.
 
-        What this branch has no room for, what no database stores and tombstones of what was
-        forgotten here are dropped.
-
         Args:
             records: At most ``ABSORBED_MAX``, in any order, known ones among them.
             timeout_s: How long it may take, in seconds.
 
         Returns:
-            What was new, as it was applied.
+            What was not taken in: what there is no room for, what no database stores, and
+            tombstones of what was forgotten here.
 
         Raises:
             TooLarge: There are too many; nothing changed.
@@ -162,14 +161,16 @@ class Replica(Catalogue):
         if not news:
             return []
         with self._writing(news, deadline):
-            after = self._with_room(self._news(news))
+            news = self._news(news)
+            taken = self._acceptable(news)
             try:
-                self._write(after, deadline)
+                self._write(taken, deadline)
             except InvalidRequest:
-                after = [each for each in after if self._is_written(each, deadline)]
-            self._take_over(after)
-            self._tell(after, here=False)
-        return after
+                taken = [each for each in taken if self._is_written(each, deadline)]
+            self._take_over(taken)
+            self._tell(taken, here=False)
+        keys = {key_of(each) for each in taken}
+        return [each for each in news if key_of(each) not in keys]
 
     def apply(self, records: Iterable[Record]) -> None:
         """Take over records that are durable, merged with what is known."""
@@ -237,39 +238,37 @@ class Replica(Catalogue):
         return list(after.values())
 
     def _news(self, records: Sequence[Record]) -> list[Record]:
-        """Return what is new among records, merged with what is known.
+        """Return what is new among records, merged with what is known."""
+        return [each for each in self._merged(records) if each is not self.same(each)]
 
-        A tombstone of what is not known any more was forgotten here. Taken in, it would be
-        given back to whoever forgets it next, and so on for ever.
+    def _acceptable(self, records: Sequence[Record]) -> list[Record]:
+        """Return the records of other branches that this one takes in.
+
+        A tombstone of long ago was forgotten here, and what is known was created since. Taken in,
+        it would be given back to whoever forgets it next, and so on for ever.
         """
         now = self._clock.wall()
-        return [
-            record
-            for record in self._merged(records)
-            if record is not (known := self.same(record))
-            and not (known is None and _is_outdated(record, now))
-        ]
-
-    def _with_room(self, records: Sequence[Record]) -> list[Record]:
-        """Return the records that there is room for."""
         room = {kind: most - self.count(kind) for kind, most in HELD_MAX.items()}
-        taken = []
+        accepted = []
         for record in records:
-            if self.same(record) is None:
-                room[type(record)] -= 1
-                if room[type(record)] < 0:
+            known = self.same(record)
+            since = known.created_at if known is not None else math.inf
+            if _is_outdated(record, now) and record.updated_at < since:
+                continue
+            if known is None:
+                if room[type(record)] <= 0:
+                    self._tell_dropped("there are too many to hold")
                     continue
-            taken.append(record)
-        if len(taken) < len(records):
-            self._tell_dropped(len(records) - len(taken), "there are too many to hold")
-        return taken
+                room[type(record)] -= 1
+            accepted.append(record)
+        return accepted
 
     def _is_written(self, record: Record, deadline: float) -> bool:
         """Write one record of another branch; tell whether it can be stored."""
         try:
             self._write([record], deadline)
         except InvalidRequest as exc:
-            self._tell_dropped(1, exc.detail)
+            self._tell_dropped(exc.detail)
             return False
         return True
 
@@ -291,14 +290,14 @@ class Replica(Catalogue):
             for listener in self._listeners:
                 listener(records, here)
 
-    def _tell_dropped(self, count: int, why: str) -> None:
-        """Log that records of other branches were dropped, at a bounded rate."""
-        self._dropped += count
+    def _tell_dropped(self, why: str) -> None:
+        """Log that a record of another branch was dropped, at a bounded rate."""
+        self._dropped += 1
         now = self._clock.monotonic()
         told_at = self._dropped_told_at
         if told_at is not None and now < told_at + DROPPED_TOLD_PERIOD_S:
             return
-        logger.warning("Dropped %d records of other branches, the last as %s", self._dropped, why)
+        logger.warning("dropped records of other branches: %d, the last as: %s", self._dropped, why)
         self._dropped, self._dropped_told_at = 0, now
 
 

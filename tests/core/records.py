@@ -50,17 +50,22 @@ def queue(name: str = "tasks", app: str = "shop", **declaration: Any) -> Queue:
 
 
 stamps = st.builds(Stamp, st.integers(0, 3), st.integers(0, 3), st.sampled_from(["b1", "b2", "b3"]))
-#: Versions of one app, one queue and one instance: whatever has the same stamp is the same.
-apps = stamps.map(
-    lambda stamp: App(name=AppName("a"), spec=WorkerSpec(), stamp=stamp, deleted=stamp.counter == 3)
+#: Versions of one app, one queue and one instance: those of one stamp differ in nothing but
+#: whether they are deleted.
+apps = st.builds(
+    lambda stamp, deleted: App(name=AppName("a"), spec=WorkerSpec(), stamp=stamp, deleted=deleted),
+    stamps,
+    st.booleans(),
 )
-queues = stamps.map(
-    lambda stamp: Queue(
-        app=AppName("a"), name=QueueName("q"), stamp=stamp, deleted=stamp.counter == 3
-    )
+queues = st.builds(
+    lambda stamp, deleted: Queue(
+        app=AppName("a"), name=QueueName("q"), stamp=stamp, deleted=deleted
+    ),
+    stamps,
+    st.booleans(),
 )
 instances = st.builds(
-    lambda epoch, owner, generation, stamp: Instance(
+    lambda epoch, owner, generation, stamp, deleted: Instance(
         name=InstanceName("w"),
         app=AppName("a"),
         home=BranchId("b1"),
@@ -70,10 +75,11 @@ instances = st.builds(
         stamp=stamp,
         version=stamp.time_ms + 1,
         spec=WorkerSpec(max_concurrency=stamp.counter + 1),
-        deleted=stamp.counter == 3,
+        deleted=deleted,
     ),
     st.integers(1, 3),
     st.sampled_from(["b1", "b2"]),
     st.integers(1, 2),
     stamps,
+    st.booleans(),
 )

@@ -169,6 +169,20 @@ def test_a_take_over_undoes_no_change_and_a_change_no_take_over(
     assert merged(taken, changed) == merged(changed, taken) == both
 
 
+def test_of_two_owners_at_one_epoch_everybody_chooses_the_same() -> None:
+    one = records.instance()
+    other = replace(one, home=BranchId("b2"), owner=BranchId("b2"))
+    homes = replace(other, home=BranchId("b3"))
+    assert merged(one, other) == merged(other, one) == other
+    assert merged(other, homes) == merged(homes, other) == homes
+
+
+@pytest.mark.parametrize("record", [records.app(), records.queue(), records.instance()])
+def test_of_two_versions_of_one_stamp_the_deleted_one_counts(record: Record) -> None:
+    deleted = replace(record, deleted=True)
+    assert merged(record, deleted) is merged(deleted, record) is deleted
+
+
 def test_records_of_different_kinds_never_meet() -> None:
     with pytest.raises(AssertionError):
         merged(records.app(), records.instance())

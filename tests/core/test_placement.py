@@ -298,7 +298,7 @@ def test_the_instances_of_a_drained_branch_spread_over_the_others() -> None:
 
 def test_who_suits_few_branches_chooses_first() -> None:
     anywhere, only_a = _instance("a", "b1"), _instance("z", "b1", ZONE_A)
-    candidates = [_candidate("b2", 9, 10, ZONE_A), _candidate("b3", 95, 100)]
+    candidates = [_candidate("b2", 9, 10, ZONE_A), _candidate("b3", 99, 100)]
     moves = evacuate([anywhere, only_a], candidates)
     assert [(move.instance, move.target) for move in moves] == [("a", "b3"), ("z", "b2")]
 
