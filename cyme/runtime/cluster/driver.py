@@ -424,7 +424,9 @@ class Driver:
             while not self._to_absorb.empty() and len(batch) < ITEMS_MAX:
                 batch += self._to_absorb.get_nowait()
             try:
-                self._replica.absorb(batch, ABSORB_TIMEOUT_S)
+                refused = self._replica.absorb(batch, ABSORB_TIMEOUT_S)
+                if refused:
+                    self._not_absorbed(refused, "there is no room for them, or they cannot be kept")
             except CymeError as exc:
                 self._not_absorbed(batch, exc.detail)
             except Exception:  # the top of a greenlet; it must go on
