@@ -370,11 +370,15 @@ def test_nothing_is_half_deleted_when_one_of_the_branches_is_away() -> None:
     town.gossip()
     before = [house.replica.records() for house in town.houses.values()]
     service = town["b1"].service
-    for away in ("cut", "failed"):
-        if away == "cut":
-            town.cut.add("b3")
-        else:
-            town.change("b3", state=BranchState.FAILED)
+    for away in ("slow", "cut", "failed"):
+        match away:
+            case "slow":
+                town.slow.add("b3")
+            case "cut":
+                town.slow.clear()
+                town.cut.add("b3")
+            case "failed":
+                town.change("b3", state=BranchState.FAILED)
         with pytest.raises(OwnerUnreachable):
             service.delete_app("shop", force=True, caller=OPERATOR, timeout_s=T)
         with pytest.raises(OwnerUnreachable):

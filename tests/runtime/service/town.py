@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from cyme.core.branches import BranchInfo
 from cyme.core.model import BranchId, Instance
-from cyme.errors import CymeError, OwnerUnreachable
+from cyme.errors import CymeError, DeadlineExceeded, OwnerUnreachable
 from cyme.runtime.cluster import encoding
 from cyme.runtime.service.calls import CALLS
 from tests.runtime.service.house import House
@@ -24,6 +24,7 @@ class Town:
     Attributes:
         houses: Each of them by its id.
         cut: Those that cannot be asked, although nobody has noticed yet.
+        slow: Those that do not answer in time.
         asked: Every call: who was asked, and for what.
     """
 
@@ -31,6 +32,7 @@ class Town:
         ids = [BranchId(f"b{number}") for number in range(1, size + 1)]
         self.houses: dict[str, House] = {}
         self.cut: set[str] = set()
+        self.slow: set[str] = set()
         self.asked: list[tuple[str, str]] = []
         for here in ids:
             others = (each for each in ids if each != here)
@@ -51,6 +53,8 @@ class Town:
         self.asked.append((branch, call))
         if branch in self.cut:
             raise OwnerUnreachable(f"Branch {branch!r} cannot be asked.")
+        if branch in self.slow:
+            raise DeadlineExceeded("It took too long.")
         described = CALLS[call]
         given = encoding.decode_arguments(
             encoding.encode(dict(arguments)), described.arguments, described.required
