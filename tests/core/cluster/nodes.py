@@ -26,7 +26,7 @@ from cyme.core.cluster.effects import (
 )
 from cyme.core.cluster.items import Item, Key, joined, key_of
 from cyme.core.cluster.members import Profile, Statement
-from cyme.core.cluster.messages import Message, Rumour, Sender
+from cyme.core.cluster.messages import Beat, Hello, Message, Rumour, Sender
 from cyme.core.cluster.node import TICK_S, Node, NodeSettings
 from cyme.core.model import BranchId, Record, merged
 
@@ -403,3 +403,15 @@ def agree(branches: Iterable[Branch]) -> bool:
 def with_profile(statement: Statement, **said: Any) -> Statement:
     """Return a statement about a branch that says something else of itself."""
     return replace(statement, profile=replace(statement.profile, **said))
+
+
+def hello(branch: str, *, boot: int = 1, at: str | None = None, **said: Any) -> Hello:
+    """Return the greeting of a branch."""
+    checked = said.pop("checked", False)
+    return Hello(
+        sender=sender(branch, boot), profile=profile(at or branch, **said), checked=checked
+    )
+
+
+def beat(branch: str, *, head: int = 0, boot: int = 1) -> Beat:
+    return Beat(sender=sender(branch, boot), head=head, digest=0, lag_ms=0)
