@@ -50,6 +50,7 @@ def test_what_named_a_former_broker_names_the_present_one() -> None:
     mine = again.instance("mine")
     assert mine is not None
     assert (mine.version, mine.spec.pool) == (2, "solo")
+    assert mine.stamp > instance("mine", OLD).stamp
     assert moved_broker.follow(again, FakeClock(), (OLDER, OLD), NEW) == 0
 
 
