@@ -7,7 +7,8 @@ Laws:
 * Whoever was known in the last life is greeted until it turns up as a member, so that a cluster
   that was down as a whole finds itself again.
 * Where others hold a branch of the same id to be alive elsewhere, that one is asked first. If it
-  answers, this branch has no business here. If it does not, it was this branch's last life.
+  answers, this branch has no business here. If it does not, it was this branch's last life; and so
+  it was if its address is that of this branch now.
 """
 
 from __future__ import annotations
@@ -87,17 +88,17 @@ class Joining:
         self._greet_at = now + (GREET_AGAIN_S if self.joined else GREET_S)
         return list(dict.fromkeys([*self._joins, *self._known]))
 
-    def contest(self, now: float, rival: Statement) -> bool:
+    def contest(self, now: float, rival: Statement, *, gone: bool = False) -> bool:
         """Take note of a branch of the same id; tell whether it is to be asked now.
 
-        Every life is asked once.
+        Every life is asked once, but one that is known to be gone.
         """
         if self.checking or (self.rival is not None and self.rival.life == rival.life):
             return False
         self.rival = rival
-        self._check_ends = now + CHECK_S
-        self._ends_at = max(self._ends_at, now + CHECK_S + GREET_S)
-        return True
+        self._check_ends = now if gone else now + CHECK_S
+        self._ends_at = max(self._ends_at, self._check_ends + GREET_S)
+        return not gone
 
     def check_is_over(self, now: float) -> bool:
         """Tell, once, that the rival has not answered in its time."""

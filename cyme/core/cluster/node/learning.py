@@ -189,7 +189,9 @@ class Learning(Ground):
 
     def _challenge(self, now: float, rival: Statement) -> None:
         """Ask another life of this branch's id whether it is alive."""
-        if rival.life != self.statement.life and self._joining.contest(now, rival):
+        mine = self.statement
+        gone = rival.profile.calls_at == mine.profile.calls_at
+        if rival.life != mine.life and self._joining.contest(now, rival, gone=gone):
             number = self._pings.new(now, self._me)
             self._out.append(Send(rival.profile.calls_at, self._ping(number, self._me, None)))
 
