@@ -50,19 +50,12 @@ def serve(loaded: Loaded, *, ready_fd: int | None = None) -> int:
     progress = Progress()
     lifetimes = Lifetimes(progress, signals.is_stop_asked)
     try:
-        halted: list[str] = []
-
-        def halt(reason: str) -> None:
-            halted.append(reason)
-            signals.ask_to_stop()
-
-        facts = _start(loaded, lifetimes, halt)
+        facts = _start(loaded, lifetimes, lambda why: signals.stop_because(DuplicateBranch(why)))
         _announce(loaded, facts)
         manager.ready()
         if ready_fd is not None:
             daemon.tell_ready(ready_fd)
         signals.wait()
-        _stay_only_if_welcome(halted)
         fate = fate_of_workers(loaded.settings.stop_workers_at_exit)
         progress.tell(f"stopping; {fate}")
         logger.info("the branch stops; %s", fate)
@@ -80,12 +73,6 @@ def serve(loaded: Loaded, *, ready_fd: int | None = None) -> int:
         manager.stop()
     logger.info("the branch has stopped")
     return 0
-
-
-def _stay_only_if_welcome(halted: list[str]) -> None:
-    """Raise ``DuplicateBranch`` if the cluster has another branch of this id."""
-    if halted:
-        raise DuplicateBranch(halted[0])
 
 
 def _start(loaded: Loaded, lifetimes: Lifetimes, on_halt: Callable[[str], None]) -> Facts:

@@ -10,6 +10,7 @@ import sys
 import gevent
 from gevent.event import Event
 
+from cyme.errors import StartupError
 from cyme.programs import logs
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Signals:
     def __init__(self) -> None:
         self._asked = Event()
         self._watchers: list[object] = []
+        self._error: StartupError | None = None
 
     def install(self) -> None:
         """Listen to the signals from now on."""
@@ -35,17 +37,25 @@ class Signals:
             self._watchers.append(gevent.signal_handler(number, self._stop, number))
         self._watchers.append(gevent.signal_handler(signal.SIGHUP, self._hang_up))
 
-    def ask_to_stop(self) -> None:
-        """Stop as a signal would have it."""
+    def stop_because(self, error: StartupError) -> None:
+        """Stop as a signal would have it, and have the error raised where that is noticed."""
+        self._error = error
         self._asked.set()
 
     def is_stop_asked(self) -> bool:
-        """Whether the process was asked to stop."""
+        """Whether the process was asked to stop.
+
+        Raises:
+            StartupError: It is to stop because of this error.
+        """
+        if self._error is not None:
+            raise self._error
         return bool(self._asked.is_set())
 
     def wait(self) -> None:
-        """Wait until the process is asked to stop."""
+        """Wait until the process is asked to stop; raises as ``is_stop_asked``."""
         self._asked.wait()
+        self.is_stop_asked()
 
     def _stop(self, number: int) -> None:
         name = signal.Signals(number).name

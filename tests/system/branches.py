@@ -187,6 +187,42 @@ class Branch:
         assert reply.status in {200, 201}, (path, reply.status, reply.body)
         return reply
 
+    def post(self, path: str) -> Reply:
+        """POST with the admin token."""
+        return self.ask("POST", path, headers={"Authorization": f"Bearer {self.admin_token}"})
+
+    # --- the cluster ----------------------------------------------------------------------------
+
+    def states(self) -> dict[str, str]:
+        """Return what every known branch is held to be, by id."""
+        view = self.get("/cluster/")
+        assert isinstance(view, dict)
+        return {each["id"]: each["state"] for each in view["branches"]}
+
+    def digest(self) -> object:
+        """Return what sums up all that this branch knows."""
+        return self.member("/cluster/", "digest")
+
+    def owner(self, app: str, name: str) -> object:
+        """Return the branch that owns an instance, as this one knows it."""
+        return self.instance(app, name)["branch"]
+
+    def die_with_workers(self) -> None:
+        """End as a machine does whose power fails."""
+        self.kill()
+        for process in self.worker_processes():
+            process.kill()
+
+    def pause(self) -> None:
+        """Stand still, as under SIGSTOP."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def instance(self, app: str, name: str) -> dict[str, object]:
         value = self.get(f"/{app}/instances/{name}/")
         assert isinstance(value, dict)

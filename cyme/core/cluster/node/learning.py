@@ -126,11 +126,15 @@ class Learning(Ground):
     # --- another branch of the same id ----------------------------------------------------------
 
     def _take_from_rival(self, now: float, link: Link, message: Message) -> None:
-        """Take in a message of another life of this branch's own id."""
+        """Take in a message of another life of this branch's own id.
+
+        Only who has joined asserts itself: who comes after it must not drive it out by chance.
+        """
+        joined = self._joining.joined
         match message:
-            case Hello() if message.profile.nonce != self._profile.nonce:
+            case Hello() if joined and message.profile.nonce != self._profile.nonce:
                 self._refuse(link)
-            case Ping():
+            case Ping() if joined:
                 self._out.append(Reply(link, self._pong(message.number)))
             case Pong():
                 self._meet_rival(now, link, message.about, accompanied=self._is_accompanied)
@@ -147,9 +151,7 @@ class Learning(Ground):
             Reply(link, Welcome(sender=self._sender, admitted=False, statements=words))
         )
 
-    def _meet_rival(
-        self, now: float, link: Link, word: Statement, *, accompanied: bool
-    ) -> None:
+    def _meet_rival(self, now: float, link: Link, word: Statement, *, accompanied: bool) -> None:
         """Give way to a living branch of the same id, or let it know that it has to.
 
         One that has not joined yet gives way, then one that is alone to one that is not, then
