@@ -11,21 +11,23 @@ import zmq
 from cyme.adapters.sockets.curve import Keys
 from cyme.adapters.sockets.options import Socket
 
-#: What is sent when the deed is done.
-LAST = b"that was it"
+#: What is sent when the deed is done; it is answered. Until then the connection is kept: what a
+#: peer has not read yet is lost with it.
+LAST = [b"ping", b"that was it"]
+ANSWER_MS = 60_000
 
 GIANT_BYTES = 200 * 1024 * 1024
 PARTS = 200_000
 MESSAGES = 100_000
 FRAMES_MAX = 20
 FRAME_BYTES_MAX = 300
-GIANT_S = 3_000
+GIANT_MS = 3_000
 
 
 def giant(dealer: Socket) -> None:
     """Send a frame of 200 MiB; the connection is closed, and opened again, and so on."""
     dealer.send(bytes(GIANT_BYTES))
-    dealer.poll(GIANT_S)
+    dealer.poll(GIANT_MS)
     dealer.linger = 0
 
 
@@ -64,7 +66,8 @@ def main() -> None:
     dealer.connect(endpoint)
     DEEDS[deed](dealer)
     if deed != giant.__name__:
-        dealer.send(LAST)
+        dealer.send_multipart(LAST)
+        dealer.poll(ANSWER_MS)
     dealer.close()
     context.term()
 

@@ -28,8 +28,6 @@ def _endures(branch: Branch, cluster: str, deed: str) -> None:
             assert attack.wait(60) == 0
         finally:
             attack.kill()
-        if deed != "giant":
-            eventually(lambda: [LAST] in branch.inlet.messages, 30)
     assert watch.grown_mib < GROWN_MIB_MAX
     assert watch.late_s < LATE_S_MAX
 
@@ -53,7 +51,7 @@ def test_a_message_of_200_000_frames_is_thrown_away(
     branch, other = branches(), branches()
     _endures(branch, cluster, "parts")
     assert branch.links.traffic.oversized == 1
-    assert branch.inlet.messages == [[LAST]]
+    assert branch.inlet.messages == [LAST]
     assert "200001 frames" in caplog.text
     _still_serves(branch, other)
 
