@@ -19,11 +19,12 @@ from cyme.adapters.cluster_memory import ClusterMemory, Remembered
 from cyme.adapters.cluster_secret import ensure_secret, read_secret
 from cyme.adapters.sockets import ZmqLinks
 from cyme.core.cluster.members import Profile
+from cyme.core.cluster.messages import Hello, Sender
 from cyme.core.cluster.node import NodeSettings
 from cyme.core.cluster.ownership import OwnershipPolicy
 from cyme.core.model import BranchId
 from cyme.core.ports import Clock
-from cyme.errors import DuplicateBranch, SettingsError
+from cyme.errors import DuplicateBranch, ProtocolError, SettingsError, TooLarge
 from cyme.runtime.cluster import wire
 from cyme.runtime.cluster.driver import Driver
 from cyme.runtime.cluster.members import ClusterMembers
@@ -116,9 +117,12 @@ class Clustering:
         self._in_turn = OneByOne()
         self._links = opened_links(settings, secret_of(settings))
         self._name = settings.cluster
+        tag = wire.cluster_tag(settings.cluster)
+        node = node_settings(settings, branch_id, self._links, memory.begin_life(), served)
+        check_profile(node, tag)
         self._driver = Driver(
-            node_settings(settings, branch_id, self._links, memory.begin_life(), served),
-            cluster=wire.cluster_tag(settings.cluster),
+            node,
+            cluster=tag,
             links=self._links,
             replica=replica,
             journal=journal,
@@ -248,6 +252,23 @@ def node_settings(
         policy=OwnershipPolicy(takeover_s=settings.takeover_s),
         size_of=wire.size_of,
     )
+
+
+def check_profile(node: NodeSettings, tag: bytes) -> None:
+    """Refuse to say of this branch what others would not take.
+
+    Raises:
+        SettingsError: Some of it is too long, or no address.
+    """
+    sender = Sender(node.branch, node.boot, 0)
+    hello = Hello(sender=sender, profile=node.profile, checked=False)
+    try:
+        wire.unpack(wire.pack(hello, cluster=tag), cluster=tag, published=False)
+    except (ProtocolError, TooLarge) as exc:
+        raise SettingsError(
+            f"Other branches would not take what this one says of itself: {exc.detail} Shorten the "
+            "path of the log, or name another address with --advertise."
+        ) from exc
 
 
 def load_of_machine() -> float:

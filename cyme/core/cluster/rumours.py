@@ -9,6 +9,7 @@ which the numbers tell it (the Clone pattern of the ZeroMQ Guide, chapter 5).
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cyme.core.cluster.items import Item, Key, key_of, weight_of
@@ -47,11 +48,13 @@ class Outbox:
     Args:
         me: The branch.
         boot: Which of its lives.
+        size_of: Estimates the bytes that an item takes in a message.
     """
 
-    def __init__(self, me: BranchId, boot: int) -> None:
+    def __init__(self, me: BranchId, boot: int, size_of: Callable[[Item], int] = weight_of) -> None:
         self._me = me
         self._boot = boot
+        self._size_of = size_of
         self._told = 0
         self._news: OrderedDict[Key, Item] = OrderedDict()
         self._passed_on: deque[Rumour] = deque(maxlen=WAITING_MAX)
@@ -93,7 +96,7 @@ class Outbox:
         size = 0
         while len(taken) < RUMOURS_MAX and (self._news or self._passed_on):
             rumour = self._passed_on[0] if self._passed_on else self._next_news()
-            size += weight_of(rumour.item)
+            size += self._size_of(rumour.item)
             if taken and size > MESSAGE_BYTES_MAX:
                 break
             if self._passed_on:

@@ -102,6 +102,9 @@ class Performer(Protocol):
     def __call__(self, method: str, arguments: bytes, *, timeout_s: float) -> tuple[bool, bytes]:
         """Perform a call."""
 
+    def waits(self, method: str) -> bool:
+        """Tell whether a call may take long without doing anything, as one that only reads."""
+
 
 Examination = Callable[[Instance], tuple[Verdict, str]]
 
@@ -157,6 +160,7 @@ class Driver:
         self._examinations = Pool(EXAMINATIONS_MAX)
         self._writes = Pool(WRITES_MAX)
         self._performed = Pool(PERFORMING_MAX)
+        self._waiting = Pool(PERFORMING_MAX)  # of its own, so that who waits holds up no write
         self._greenlets: list[gevent.Greenlet] = []
         self._joined = Signalled()
         self._halted = ""
@@ -203,7 +207,7 @@ class Driver:
         """Say that this branch has stopped, and close the sockets."""
         self.do(self.node.left(self.now()))
         gevent.killall(self._greenlets, timeout=1.0)
-        for pool in (self._performed, self._examinations, self._writes):
+        for pool in (self._performed, self._waiting, self._examinations, self._writes):
             pool.kill(timeout=1.0)
         if self._to_remember is not None:
             self._remember(self._to_remember)
@@ -344,7 +348,9 @@ class Driver:
             case Abandon():
                 self._abandon(effect.instance)
             case Perform():
-                self._spawn(self._performed, self._serve_call, effect)
+                waits = self._perform is not None and self._perform.waits(effect.method)
+                pool = self._waiting if waits else self._performed
+                self._spawn(pool, self._serve_call, effect)
 
     def _pack_and(self, send: Callable[[Sequence[bytes]], None], message: Message) -> None:
         try:

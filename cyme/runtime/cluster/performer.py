@@ -34,6 +34,11 @@ class Performer:
         except Exception as exc:  # noqa: BLE001 - whoever called is told, as far as it concerns them
             return False, encode_error(exc)
 
+    def waits(self, method: str) -> bool:
+        """Tell whether a call only reads, and so may wait for long."""
+        described = CALLS.get(method)
+        return described is not None and not described.writes
+
     def _perform(self, method: str, arguments: bytes, timeout_s: float) -> object:
         described = CALLS.get(method)
         if described is None:

@@ -104,7 +104,8 @@ class Ground:
         self._rings = Rings(self._me)
         self._awareness = Awareness()
         self._detection = Detection(self._awareness)
-        self._outbox = Outbox(self._me, self._boot)
+        self._size_of = settings.size_of
+        self._outbox = Outbox(self._me, self._boot, self._size_of)
         self._inbox = Inbox()
         self._repair = Repair(self._table, settings.size_of)
         self._pings = Pings()

@@ -215,7 +215,7 @@ class Learning(Ground):
         if rival is not None and rival.boot >= self._boot:
             self._boot = rival.boot + 1
             self._incarnation = 0
-            self._outbox = Outbox(self._me, self._boot)
+            self._outbox = Outbox(self._me, self._boot, self._size_of)
             self._say_of_myself()
 
 
