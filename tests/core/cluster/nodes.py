@@ -154,6 +154,14 @@ class Branch:
     def tick(self) -> Sequence[Effect]:
         return self.do(self.node.on_tick(self._network.now))
 
+    def find(self, *others: Branch) -> Sequence[Effect]:
+        """Have the beacon find others."""
+        return [
+            effect
+            for other in others
+            for effect in self.do(self.node.on_found(self._network.now, calls_at(other.host)))
+        ]
+
     def write(self, *records: Record) -> Sequence[Effect]:
         """Change records here."""
         for record in records:
@@ -248,7 +256,7 @@ class Network:
         """Bring up a new branch."""
         return self.start(self.make(id_, **settings))
 
-    def cluster(self, count: int, within_s: float = 30.0) -> list[Branch]:
+    def cluster(self, count: int) -> list[Branch]:
         """Bring up branches that join the first, and wait until all know all and may act."""
         first = self.add("b0")
         branches = [first]
@@ -262,7 +270,7 @@ class Network:
         """End branches as by SIGKILL."""
         for branch in branches:
             branch.up = False
-            del self.branches[branch.host]
+            self.branches.pop(branch.host, None)
 
     def restart(self, branch: Branch, *, at: str | None = None, **changes: Any) -> Branch:
         """Bring a branch up again that was killed or has left, with what it remembers."""
@@ -353,6 +361,8 @@ class Network:
                 self._store(branch, effect.records, here=False)
             case Write():
                 self._store(branch, (effect.instance,), here=True)
+            case Halt():
+                self.kill(branch)
             case _:
                 pass  # nobody is there to perform it; the test may look at it
 

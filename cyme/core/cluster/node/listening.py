@@ -47,11 +47,12 @@ class Listening(Learning):
         member = self._members.heard(now, sender.branch, sender.boot)
         if member is not None:
             self._detection.heard(now, sender.branch)
-        if link is None or isinstance(message, Hello | Welcome | Pong):
+        if link is None or isinstance(message, Pong):
             return
         known = self._members.get(sender.branch)
         if known is None or known.statement.boot < sender.boot:
-            self._ask_back(now, link, sender.branch, None)
+            if not isinstance(message, Hello | Welcome):
+                self._ask_back(now, link, sender.branch, None)
         elif known.statement.boot == sender.boot and not known.present:
             self._ask_back(now, link, sender.branch, known.statement)
 
