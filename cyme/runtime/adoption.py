@@ -65,10 +65,7 @@ class Adoption:
 
     def of_stranger(self, name: str) -> Process | None:
         """Return the worker of an instance that was a stranger until its record came, if any."""
-        if name not in self._strangers:
-            return None
-        self._strangers.discard(name)
-        return self._workers.find([name]).get(name)
+        return self._workers.find([name]).get(name) if name in self._strangers else None
 
     def _leave_alone(self, name: str) -> None:
         self._strangers.add(name)

@@ -111,10 +111,7 @@ class Custody:
         self._stale |= concerned(records, self._replica)
 
     def _adopt(self, found: Found) -> None:
-        record = found.record
-        ours = record.owner == self._replica.branch_id
-        self._stale.add(record.name)
-        charge = self._take_charge(record, Care.OURS if ours else Care.HELD)
+        charge = self._take_charge(found.record, Care.HELD)  # the first refresh judges better
         if found.process is not None:
             self._take_over(charge, found.process)
 

@@ -108,6 +108,24 @@ def test_a_deleted_instance_can_be_created_again_while_it_stops(world: World) ->
     assert world.state("w1") is InstanceState.RUNNING
 
 
+def test_a_deleted_instance_can_be_created_again_while_its_files_are_removed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running(world, "w1")
+    discard = world.workers.discard
+
+    def discard_late(name: str) -> None:
+        monkeypatch.setattr(world.workers, "discard", discard)
+        world.put("w1")
+        world.supervisor.pass_now()
+        discard(name)
+
+    monkeypatch.setattr(world.workers, "discard", discard_late)
+    world.delete("w1")
+    world.pass_time(20)
+    assert world.state("w1") is InstanceState.RUNNING
+
+
 def test_adds_and_cancels_consumers_at_once(world: World) -> None:
     running(world, "w1")
     world.declare("tasks")

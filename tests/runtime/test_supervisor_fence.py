@@ -248,6 +248,20 @@ def test_nothing_is_swept_without_permission(world: World) -> None:
     assert "w1" not in world.workers.swept
 
 
+def test_nothing_is_started_when_the_permission_goes_while_remains_are_swept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbid_and_sweep(_: str) -> int:
+        forbid(world)
+        return 0
+
+    monkeypatch.setattr(world.workers, "sweep", forbid_and_sweep)
+    world.put("w1")
+    world.pass_time(5)
+    assert world.workers.launches == []
+    assert world.state("w1") is InstanceState.PENDING
+
+
 def test_a_worker_is_not_told_of_a_queue_without_permission(world: World) -> None:
     running(world, "w1")
     world.declare("tasks")
@@ -275,7 +289,7 @@ def test_a_start_is_left_undone_where_it_is_not_wished_any_more(world: World) ->
 
     world.controls.on_call = disable
     world.pass_time(10)
-    assert world.workers.alive() == ["other"]
+    assert [launch.instance for launch in world.workers.launches] == ["other"]
     assert world.state("w1") is InstanceState.STOPPED
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import gevent
 import pytest
 
 from cyme.core.model import BranchId
 from cyme.core.status import InstanceState
 from cyme.runtime.guests import UNDECIDED_S
-from tests.runtime.world import APP, BRANCH, BROKER, OTHER, World
+from tests.runtime.world import APP, BRANCH, BROKER, OTHER, OTHER_BROKER, World
+from tests.waiting import eventually
 
 THIRD = BranchId("branch3")
 
@@ -162,10 +164,30 @@ def test_a_first_failure_is_mended_at_once(world: World) -> None:
 def test_what_could_not_run_is_tried_anew_when_it_is_prepared_again(world: World) -> None:
     world.workers.refuses["w1"] = "no"
     prepared(world)
+    world.pass_time(60)
+    assert world.state("w1") is InstanceState.DISABLED
     world.workers.refuses.clear()
     world.supervisor.prepare(world.record("w1"))
     world.pass_time(3)
     assert [running for _, running, _ in world.prepared] == [False, True]
+
+
+def test_an_earlier_failure_is_not_taken_for_what_a_new_preparation_came_to(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(world)
+    world.workers.on_start = lambda _: world.workers.kill("w1", exit_status=1)
+    world.workers.kill("w1")
+    monkeypatch.setattr(world.workers, "sweep", lambda _: gevent.sleep(0.02) or 0)
+
+    def backs_off() -> bool:
+        world.pass_time(0.5)
+        return world.state("w1") is InstanceState.BACKOFF
+
+    eventually(backs_off)
+    world.supervisor.prepare(world.record("w1"))
+    world.supervisor.pass_now()
+    assert len(world.prepared) == 1
 
 
 def test_says_that_an_instance_was_deleted(world: World) -> None:
@@ -235,6 +257,15 @@ def test_a_guest_becomes_ours_before_it_answered(world: World) -> None:
     world.pass_time(10)
     assert world.state("w1") is InstanceState.RUNNING
     assert world.status("w1").restarts == 0
+
+
+def test_a_guest_that_became_ours_can_be_lost_like_any_other(world: World) -> None:
+    prepared(world)
+    world.hand_to("w1", BRANCH)
+    world.pass_time(2)
+    world.hand_to("w1", OTHER)
+    world.pass_time(2)
+    assert world.workers.signalled == [("w1", "TERM")]
 
 
 # --- what is lost --------------------------------------------------------------------------------
@@ -313,6 +344,18 @@ def test_what_is_about_to_be_ours_again_is_not_restarted(world: World) -> None:
     assert len(world.workers.launches) == 1
     assert world.workers.discarded == []
     assert not world.supervisor.running_here("w1")
+
+
+def test_what_is_kept_is_asked_on_the_broker_that_it_was_started_with(world: World) -> None:
+    running(world, "w1")
+    world.kept.add("w1")
+    world.hand_to("w1", OTHER)
+    record = world.record("w1")
+    spec = replace(record.spec, broker=OTHER_BROKER)
+    world.arrive(replace(record, spec=spec, stamp=record.stamp.next(1, OTHER)))
+    world.controls.down.add(OTHER_BROKER.url)
+    world.pass_time(20)
+    assert world.state("w1") is InstanceState.RUNNING
 
 
 def test_what_was_kept_and_becomes_ours_was_never_restarted(world: World) -> None:
@@ -431,6 +474,39 @@ def test_the_time_to_settle_begins_when_the_branch_may_act(back: World) -> None:
     back.may_act = True
     back.pass_time(UNDECIDED_S - 5)
     assert back.workers.signalled == []
+
+
+def test_the_time_to_settle_begins_anew_after_a_stall(back: World) -> None:
+    back.hand_to("w1", OTHER)
+    back.may_act = True
+    back.pass_time(UNDECIDED_S - 5)
+    back.may_act = False
+    back.pass_time(1)
+    back.may_act = True
+    back.pass_time(UNDECIDED_S - 5)
+    assert back.workers.signalled == []
+
+
+def test_the_time_to_settle_begins_anew_with_every_loss(back: World) -> None:
+    back.may_act = True
+    for _ in range(2):
+        back.hand_to("w1", OTHER)
+        back.pass_time(UNDECIDED_S - 5)
+        back.hand_to("w1", BRANCH)
+        back.pass_time(1)
+    assert back.workers.signalled == []
+
+
+def test_an_adopted_worker_runs_only_once_it_answers(back: World) -> None:
+    back.workers.of("w1").answers = False
+    back.hand_to("w1", OTHER)
+    back.may_act = True
+    back.supervisor.prepare(back.record("w1"))
+    back.pass_time(2)
+    assert back.prepared == []
+    back.workers.of("w1").answers = True
+    back.pass_time(2)
+    assert [running for _, running, _ in back.prepared] == [True]
 
 
 def test_what_is_settled_against_the_home_is_stopped(back: World) -> None:

@@ -60,6 +60,16 @@ def test_who_listens_late_is_told_of_all_too(world: World) -> None:
     assert told == [("w1", world.status("w1"))]
 
 
+def test_a_second_listener_is_told_of_all_too(world: World) -> None:
+    world.put("w1")
+    world.pass_time(5)
+    listen(world)
+    world.pass_time(1)
+    told = listen(world)
+    world.pass_time(1)
+    assert told == [("w1", world.status("w1"))]
+
+
 def test_tells_nothing_while_nothing_changes(world: World) -> None:
     world.put("w1")
     world.pass_time(5)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from cyme.adapters.clock import SystemClock
 from cyme.core.status import InstanceState
+from cyme.runtime.brokers import Brokers
+from cyme.runtime.journal import Journal
+from cyme.testing import FakeClock, FakeControls, FakeWorkers
 from tests.runtime.world import BRANCH, BROKER, INTERVAL_S, POLICY, World
+from tests.waiting import eventually
 
 STRETCH = 40.0
 
@@ -122,3 +127,23 @@ def test_a_start_is_as_quick_as_ever(crowd: World) -> None:
     crowd.put("w3")
     crowd.pass_time(3)
     assert crowd.state("w3") is InstanceState.RUNNING
+
+
+def test_starts_under_way_keep_nobody_from_being_asked_again(crowd: World) -> None:
+    crowd.workers.boot_s = 1000
+    crowd.put("w3")
+    crowd.workers.of("w1").answers = False
+    crowd.supervisor.nudge("w1")
+    crowd.pass_time(INTERVAL_S * 3)
+    assert asked(crowd).count({"w1"}) == 2
+
+
+def test_a_watch_wakes_by_itself_to_look_at_its_broker() -> None:
+    clock = SystemClock()
+    controls = FakeControls(FakeWorkers(FakeClock()))
+    brokers = Brokers(controls, clock, Journal(clock), interval_s=0.01, stretch=lambda: 1_000_000.0)
+    brokers.watch_of(BROKER)
+    try:
+        eventually(lambda: len(controls.calls_of("survey")) > 3, 5)
+    finally:
+        brokers.stop(1)

@@ -109,7 +109,7 @@ def test_a_worker_that_answers_is_alive(scene: Scene) -> None:
     assert verdict is Verdict.ALIVE
     assert "w1@b2" in why
     assert "secret" not in why
-    assert len(scene.questions()) == 1
+    assert sorted(scene.controls.calls) == [("survey",), ("survey", "w1@b2")]  # one its watch's
 
 
 def test_a_worker_that_answers_the_second_question_is_alive(scene: Scene) -> None:
@@ -253,6 +253,15 @@ def test_who_waits_for_one_that_was_broken_off_is_told_so(scene: Scene) -> None:
     assert "broken off" in why
 
 
+def test_who_comes_after_one_that_was_broken_off_asks_anew(scene: Scene) -> None:
+    first = gevent.spawn(scene.examiner.examine, instance("w1"))
+    second = gevent.spawn(scene.examiner.examine, instance("w2"))
+    gevent.sleep(0)
+    first.kill()
+    assert scene.examiner.examine(instance("w3"))[0] is Verdict.FREE
+    assert second.get(timeout=5)[0] is Verdict.BROKER_AWAY
+
+
 def test_nobody_waits_for_a_round_for_ever(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examiner_module, "ROUNDS_TIMEOUT_S", 0.01)
 
@@ -267,6 +276,12 @@ def test_nobody_waits_for_a_round_for_ever(scene: Scene, monkeypatch: pytest.Mon
     first.kill()
     assert verdict is Verdict.BROKER_AWAY
     assert "too busy" in why
+
+
+def test_nothing_is_kept_of_brokers_that_are_asked_no_more(scene: Scene) -> None:
+    scene.examiner.examine(instance())
+    scene.examiner.examine(instance(broker=OTHER_BROKER))
+    assert not scene.examiner._witnesses
 
 
 # --- this machine --------------------------------------------------------------------------------
