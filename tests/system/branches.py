@@ -8,11 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
 
@@ -74,27 +74,37 @@ class Branch:
     def admin_token(self) -> str:
         return (self.directory / "admin.token").read_text().strip()
 
+    @property
+    def command(self) -> Sequence[str]:
+        """The command line."""
+        return [
+            sys.executable,
+            *("-m", "cyme", f"127.0.0.1:{self.port}"),
+            *("-i", self.name),
+            *("-D", str(self.directory)),
+            *("--state-dir", str(self.directory.parent / "state")),
+            *("--webhook-allow", "loopback"),
+            *self.arguments,
+        ]
+
     def start(self) -> None:
+        self.launch()
+        self.wait_ready()
+
+    def launch(self) -> None:
+        """Start the process, and wait for nothing."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "cyme",
-                    f"127.0.0.1:{self.port}",
-                    *("-i", self.name),
-                    *("-D", str(self.directory)),
-                    *("--state-dir", str(self.directory.parent / "state")),
-                    *("--webhook-allow", "loopback"),
-                    *self.arguments,
-                ],
+                self.command,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 env=clean_environment(self.directory.parent),
                 start_new_session=True,
             )
-        eventually(self._is_ready, START_TIMEOUT_S)
+
+    def wait_ready(self, timeout_s: float = START_TIMEOUT_S) -> None:
+        eventually(self._is_ready, timeout_s)
 
     def _is_ready(self) -> bool:
         assert self.process is not None
@@ -118,11 +128,7 @@ class Branch:
 
     def clean_up(self) -> None:
         """End it and all that it started."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(STOP_TIMEOUT_S)
-        for process in self.worker_processes():
-            process.kill()
+        self.end()
         subprocess.run(
             [
                 *(sys.executable, "-m", "cyme", "broker", "stop"),
@@ -134,12 +140,28 @@ class Branch:
             env=clean_environment(self.directory.parent),
         )
 
+    def end(self) -> None:
+        """End it and its workers, be it paused or not; a broker that it shares stays."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        self.kill_workers()
+
+    def kill_workers(self) -> None:
+        """Kill every process of its workers."""
+        for process in self.worker_processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
     def worker_processes(self, instance: str | None = None) -> list[psutil.Process]:
         """Return every living process that a worker of this branch is, or came from."""
         wanted = str(self.workers_directory.resolve() / (instance or ""))
         return [process for process in psutil.process_iter() if _mark(process).startswith(wanted)]
 
     # --- HTTP -----------------------------------------------------------------------------------
+
+    def connection(self) -> HTTPConnection:
+        """Return a connection to its API, which may be kept for many requests."""
+        return HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_TIMEOUT_S)
 
     def ask(
         self,
@@ -149,8 +171,7 @@ class Branch:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        parts = urlsplit(self.url)
-        connection = HTTPConnection(str(parts.hostname), parts.port, timeout=REQUEST_TIMEOUT_S)
+        connection = self.connection()
         try:
             connection.request(method, path, body=body, headers=dict(headers or {}))
             response = connection.getresponse()
@@ -210,8 +231,7 @@ class Branch:
     def die_with_workers(self) -> None:
         """End as a machine does whose power fails."""
         self.kill()
-        for process in self.worker_processes():
-            process.kill()
+        self.kill_workers()
 
     def pause(self) -> None:
         """Stand still, as under SIGSTOP."""
