@@ -38,8 +38,8 @@ def test_shows_the_response_and_keeps_the_directory_that_it_is_given(tmp_path: P
     assert "George+Costanza" in done.stdout
     assert "\r" not in done.stdout
     assert mine.read_text() == "mine"
-    assert (mine.parent / "branch.log").stat().st_size > 0
-    assert (mine.parent / "branch" / "workers" / "worker1" / "worker.log").exists()
+    assert (mine.parent / "branch1.log").stat().st_size > 0
+    assert (mine.parent / "branch1" / "workers" / "worker1" / "worker.log").exists()
     assert _processes_of(tmp_path) == []
 
 
