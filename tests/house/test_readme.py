@@ -23,10 +23,11 @@ MODULES = sorted({*(ROOT / "cyme").rglob("*.py")} - {ROOT / "cyme/core/worker_op
 
 #: Flags of other programs, and those of cyme-branch that are no settings.
 FOREIGN_FLAGS = {
-    "--autoscale", "--cacert", "--concurrency", "--config", "--executable", "--fast",
-    "--heartbeat-interval", "--help", "--hostname", "--include", "--json", "--keep", "--no-deps",
-    "--once", "--quick", "--randomly-seed", "--ready-fd", "--role", "--statedb", "--version",
-    "--without-gossip", "--without-mingle",
+    "--autoscale", "--branches", "--cacert", "--concurrency", "--config", "--executable", "--fast",
+    "--faults", "--heartbeat-interval", "--help", "--hostname", "--include", "--json", "--keep",
+    "--no-deps", "--once", "--quick", "--quiet", "--randomly-seed", "--ready-fd", "--role", "--seed",
+    "--shrink", "--statedb", "--trace", "--until", "--version", "--without-gossip",
+    "--without-mingle",
 }  # fmt: skip
 
 
