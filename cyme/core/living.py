@@ -174,12 +174,13 @@ def _mend(case: Case, memory: Memory) -> Decision:
         actions += [CancelConsumer(queue) for queue in surplus]
         notes += [Note("instance.consume", f"told to consume from {queue!r}") for queue in missing]
         notes += [Note("instance.cancel", f"told to leave {queue!r}") for queue in surplus]
-        memory = replace(
-            memory,
-            queues=(memory.queues | set(missing)) - set(surplus),
-            told={**memory.told, **{queue: may_have[queue] for queue in missing}},
-            added=(missing[-1], case.now) if missing else memory.added,
-        )
+        if actions:
+            memory = replace(
+                memory,
+                queues=(memory.queues | set(missing)) - set(surplus),
+                told={**memory.told, **{queue: may_have[queue] for queue in missing}},
+                added=(missing[-1], case.now) if missing else memory.added,
+            )
     if case.wish.limits is not None and memory.limits not in (None, case.wish.limits):
         minimum, maximum = case.wish.limits
         actions.append(Autoscale(minimum, maximum))

@@ -20,13 +20,14 @@ from cyme.testing.clock import WALL_S, FakeClock
 from cyme.testing.cluster import FakeMembers, FakeSupervisor
 from cyme.testing.store import MemoryStore
 from cyme.testing.tasks import FakeTaskGateway, Sent
-from cyme.testing.workers import FakeWorker, FakeWorkers
+from cyme.testing.workers import FakeMachine, FakeWorker, FakeWorkers
 
 __all__ = [
     "WALL_S",
     "FakeClock",
     "FakeControl",
     "FakeControls",
+    "FakeMachine",
     "FakeMembers",
     "FakeSupervisor",
     "FakeTaskGateway",

@@ -197,6 +197,22 @@ class FakeWorkers:
         return next((w for w in self._workers.values() if w.process == process), None)
 
 
+class FakeMachine:
+    """The ``Machine`` port: a machine that has everything but what a test takes away.
+
+    Attributes:
+        missing: Interpreters and directories that it lacks.
+    """
+
+    def __init__(self) -> None:
+        self.missing: set[str] = set()
+
+    def lacks(self, python: str, workdir: str | None) -> str:
+        """Return what a worker would lack, the interpreter first; empty if it lacks nothing."""
+        lacking = next((each for each in (python, workdir) if each in self.missing), None)
+        return f"it has no {lacking}" if lacking is not None else ""
+
+
 def _queues_at_start(launch: Launch) -> set[str]:
     named = dict(launch.options).get("-Q") or ""
     declared = json.loads(launch.env.get("CYME_QUEUES", "[]"))

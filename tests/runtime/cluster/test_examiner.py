@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import gevent
 import pytest
+from gevent.event import Event as Signalled
 
 from cyme.core.cluster.ownership import Verdict
 from cyme.core.launch import WorkerDefaults
@@ -19,25 +20,13 @@ from cyme.runtime.cluster import examiner as examiner_module
 from cyme.runtime.cluster.examiner import QUESTIONS, Examiner
 from cyme.runtime.journal import Journal
 from cyme.runtime.replica import Replica
-from cyme.testing import FakeClock, FakeControls, FakeWorkers, MemoryStore
+from cyme.testing import FakeClock, FakeControls, FakeMachine, FakeWorkers, MemoryStore
 
 BROKER = Broker("redis://:secret@127.0.0.1:6379/0")
 OTHER_BROKER = Broker("amqp://guest:guest@127.0.0.1:5672//")
 APP = App(name=AppName("shop"), spec=Spec(broker=BROKER), stamp=EPOCH_STAMP)
 PYTHON = "/usr/bin/python3"
 REVIVAL_S = 35.0
-
-
-class FakeMachine:
-    """A machine that has what a test says."""
-
-    def __init__(self) -> None:
-        self.missing: set[str] = set()
-
-    def lacks(self, python: str, workdir: str | None) -> str:
-        """Return what is missing of the two."""
-        lacking = [each for each in (python, workdir) if each in self.missing]
-        return f"it has no {lacking[0]}" if lacking else ""
 
 
 class Scene:
@@ -260,6 +249,28 @@ def test_who_comes_after_one_that_was_broken_off_asks_anew(scene: Scene) -> None
     first.kill()
     assert scene.examiner.examine(instance("w3"))[0] is Verdict.FREE
     assert second.get(timeout=5)[0] is Verdict.BROKER_AWAY
+
+
+def test_one_that_is_broken_off_while_it_gathers_gathers_no_more(scene: Scene) -> None:
+    go_on = Signalled()
+
+    def wait(call: tuple[str, ...]) -> None:
+        if len(call) > 1:
+            go_on.wait(5)
+
+    scene.controls.on_call = wait
+    first = gevent.spawn(scene.examiner.examine, instance("w1"))
+    for _ in range(5):
+        gevent.sleep(0)
+    gathering = gevent.spawn(scene.examiner.examine, instance("w2"))
+    for _ in range(5):
+        gevent.sleep(0)
+    gathering.kill()
+    late = gevent.spawn(scene.examiner.examine, instance("w3"))
+    gevent.sleep(0)
+    go_on.set()
+    assert first.get(timeout=5)[0] is Verdict.FREE
+    assert late.get(timeout=5)[0] is Verdict.FREE
 
 
 def test_nobody_waits_for_a_round_for_ever(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
