@@ -6,10 +6,12 @@ Laws:
 * Whoever is heard at first hand is not held to have failed by hearsay: it is told instead, so
   that it can refute.
 * A member is suspected until a deadline that comes sooner the more accuse it, then has failed.
+* Whoever was forgotten is not brought back by a word that others still remember.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -24,6 +26,9 @@ MEMBERS_MAX = 2_000
 
 #: A branch that has failed or left is forgotten after so long, in seconds.
 GONE_S = 72 * 3600.0
+
+#: Branches of which it is remembered that they were forgotten; the oldest go first.
+FORGOTTEN_MAX = 2_000
 
 
 @dataclass(slots=True)
@@ -80,6 +85,7 @@ class Membership:
     def __init__(self) -> None:
         self._members: dict[BranchId, Member] = {}
         self._suspects: set[BranchId] = set()
+        self._forgotten: OrderedDict[BranchId, Statement] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._members)
@@ -159,16 +165,26 @@ class Membership:
             if not member.present and now > member.since + GONE_S
         ]
         for id_ in gone:
-            del self._members[id_]
+            self._forgotten[id_] = self._members.pop(id_).statement
+            if len(self._forgotten) > FORGOTTEN_MAX:
+                self._forgotten.popitem(last=False)
         return gone
 
     def _meet(self, now: float, statement: Statement) -> Change:
-        if len(self._members) >= MEMBERS_MAX:
+        if len(self._members) >= MEMBERS_MAX or self._is_forgotten(statement):
             return Change(None, statement)
+        self._forgotten.pop(statement.branch, None)
         member = Member(statement, since=now, heard_at=now)
         self._members[statement.branch] = member
         self._judge(now, member)
         return Change(None, statement, taken=True, worth_telling=True)
+
+    def _is_forgotten(self, statement: Statement) -> bool:
+        """Tell whether a word says what was forgotten, and no more."""
+        last = self._forgotten.get(statement.branch)
+        if last is None or statement.state in PRESENT:
+            return False
+        return statement.order <= last.order
 
     def _accuse(self, member: Member, statement: Statement) -> bool:
         """Take in one more accusation of what is known already; tell whether it is new."""

@@ -331,6 +331,51 @@ def test_whoever_has_been_away_for_three_days_is_forgotten() -> None:
     assert [member.statement.branch for member in members] == ["c", "d", "e"]
 
 
+def _forgetful(*known: Statement) -> Membership:
+    members = _members(*known)
+    members.forget_gone(NOW + GONE_S + 1.0)
+    assert len(members) == 0
+    return members
+
+
+@pytest.mark.parametrize("last", [word("a", FAILED, by="b", incarnation=1), word("a", LEFT)])
+def test_whoever_was_forgotten_is_not_brought_back_by_those_who_remember(last: Statement) -> None:
+    members = _forgetful(last)
+    earlier = word("a", FAILED, by="c", incarnation=0)
+    for said in (last, earlier):
+        assert members.take(NOW, said) == Change(None, said)
+    assert members.get("a") is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        word("a"),  # it is there, and may not know yet what is held of it
+        word("a", SUSPECT, by="b"),
+        word("a", FAILED, by="b", incarnation=1),
+        word("a", LEFT, boot=2),
+        word("b", FAILED),
+    ],
+)
+def test_whatever_says_more_than_was_forgotten_is_taken(said: Statement) -> None:
+    members = _forgetful(word("a", FAILED, by="b"))
+    assert members.take(NOW, said).taken
+
+
+def test_whoever_came_back_and_went_is_met_as_any_other() -> None:
+    members = _forgetful(word("a", FAILED, by="b"))
+    members.take(NOW, word("a"))
+    assert members.take(NOW, word("a", FAILED, by="b")).taken
+
+
+def test_of_too_many_that_were_forgotten_the_latest_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(membership, "FORGOTTEN_MAX", 2)
+    members = _forgetful(*(word(name, FAILED) for name in "abc"))
+    assert [members.take(NOW, word(name, FAILED)).taken for name in "abc"] == [True, False, False]
+
+
 def test_members_may_change_while_they_are_gone_through() -> None:
     members = _members(word("a"), word("b"))
     for member in members:
