@@ -24,7 +24,7 @@ from cyme.core.cluster.effects import (
     Write,
 )
 from cyme.core.cluster.items import Item, Key, joined, key_of
-from cyme.core.cluster.members import Statement
+from cyme.core.cluster.members import PRESENT, Statement
 from cyme.core.cluster.messages import (
     Beat,
     Items,
@@ -102,6 +102,7 @@ class Figures:
         messages_per_s_max: The most that one branch sent in one second.
         writes: Changes of ownership.
         calls: Calls between branches.
+        effects: Those that were performed.
         acknowledged: Writes that clients were told to be done.
         orphaned_s_max: For how long an instance had nobody that claimed it.
     """
@@ -111,6 +112,7 @@ class Figures:
     messages_per_s_max: int = 0
     writes: int = 0
     calls: int = 0
+    effects: int = 0
     acknowledged: int = 0
     orphaned_s_max: float = 0.0
 
@@ -191,6 +193,7 @@ class Watch:
                 if isinstance(effect, Write):
                     self.figures.writes += 1
                     self.a_claim_is_one_step(life, effect.instance)
+                    self.a_hand_over_is_prepared(life, effect.instance)
 
     def a_fenced_branch_does_nothing(
         self, life: Life, effect: Write | Prepare | Examine | Abandon
@@ -211,6 +214,20 @@ class Watch:
             raise Violation(
                 "a claim is one step",
                 f"{life.name}, which knows {known}, writes {claimed}",
+            )
+
+    def a_hand_over_is_prepared(self, life: Life, claimed: Instance) -> None:
+        """Whoever takes an instance from a branch that is there runs its worker before."""
+        known = life.machine.disk.instance(claimed.name)
+        if known is None or life.node.state(known.owner) not in PRESENT:
+            return
+        if claimed.spec.is_enabled is False or known.owner == claimed.owner:
+            return
+        worker = life.supervisor.worker(claimed.name)
+        if worker is None or worker.phase is not Phase.RUNNING:
+            raise Violation(
+                "a hand-over is prepared",
+                f"{life.name} takes {claimed.name} from {known.owner}, and runs no worker of it",
             )
 
     # --- messages -------------------------------------------------------------------------------
@@ -294,6 +311,7 @@ class Watch:
             return
         if worker.phase is Phase.RUNNING and record.owner != life.machine.branch:
             self.no_hand_over_passes_zero_workers(life, worker, record)
+            self.no_heal_stops_a_home(life, record)
 
     def no_hand_over_passes_zero_workers(
         self, life: Life, worker: Worker, record: Instance
@@ -311,6 +329,15 @@ class Watch:
             f"{life.name} stops the only worker of {record.name}, which belongs to "
             f"{record.owner} at epoch {record.epoch}",
         )
+
+    def no_heal_stops_a_home(self, life: Life, record: Instance) -> None:
+        """A home that ran its instance all the while goes on running it."""
+        if record.home == life.machine.branch and not life.machine.drained:
+            raise Violation(
+                "no heal stops a home",
+                f"{life.name} stops {record.name}, whose home it is, as {record.owner} has it at "
+                f"epoch {record.epoch}",
+            )
 
     # --- calls ----------------------------------------------------------------------------------
 
@@ -332,6 +359,7 @@ class Watch:
 
     def has_effect(self, life: Life, call: str) -> None:
         """Take note that a call is performed."""
+        self.figures.effects += 1
         self._effects[call] += 1
         if self._effects[call] > 1:
             raise Violation(

@@ -30,9 +30,13 @@ HASTY = OwnershipPolicy(
     rank_s=1.0,
     leave_s=12.0,
     retry_s=2.0,
+    retry_s_max=8.0,
+    alive_s=6.0,
+    unfit_s=6.0,
     settle_s=1.0,
     prepare_s=12.0,
     examine_s=4.0,
+    write_s=4.0,
 )
 
 #: What does not hold must come to hold within so long once faults have stopped, in seconds, and
