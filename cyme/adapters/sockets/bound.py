@@ -170,9 +170,10 @@ class Bound:
         threads = ThreadPool(1)
         ended = threads.spawn(self._context.term)
         ended.wait(max(0.0, deadline - time.monotonic()))
-        if not ended.ready():
+        if ended.ready():
+            threads.kill()
+        else:
             logger.warning("the sockets of the cluster could not be closed in time")
-        threads.kill()
 
 
 def _bindable(context: Context, kind: int, keys: Keys) -> Socket:

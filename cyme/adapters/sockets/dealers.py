@@ -36,6 +36,8 @@ WAITING_BYTES_MAX = 2 * 1024 * 1024
 
 #: What was sent by a connection that gives way to another has that long to go.
 _LINGER_S = 1.0
+#: What the greenlets of closed connections have to end, which they do at once.
+_END_S = 1.0
 _WARN_PERIOD_S = 60.0
 
 #: Takes a message that came by a connection, and the link of that.
@@ -190,7 +192,7 @@ class Dealers:
         for endpoint in list(self._dealers):
             self._close(endpoint, linger_s)
         for dealer in closed:
-            dealer.join(linger_s)
+            dealer.join(_END_S)
 
     def _opened(self, endpoint: str) -> Dealer | None:
         if parsed(endpoint) is None:

@@ -7,7 +7,7 @@ import gevent
 import pytest
 from gevent import monkey
 
-from cyme.adapters.sockets import addresses
+from cyme.adapters.sockets import addresses, bound
 from cyme.adapters.sockets.addresses import Addresses
 from tests.adapters.sockets.ground import Branches, Watch, free_ports
 from tests.waiting import eventually
@@ -177,6 +177,24 @@ def test_names_that_nobody_wants_any_more_are_forgotten(
     monkeypatch.setattr(addresses, "UNUSED_S", -1.0)
     known.tend()
     assert not known._names
+
+
+def test_the_name_of_a_branch_that_is_listened_to_is_not_forgotten(
+    branches: Branches, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bound, "TEND_PERIOD_S", 0.02)
+    monkeypatch.setattr(addresses, "UNUSED_S", 0.2)
+    monkeypatch.setattr(addresses, "LOOK_UP_PERIOD_S", 0.5)
+    asked = 0
+
+    def count() -> list[str]:
+        nonlocal asked
+        asked += 1
+        return ["127.0.0.1"]
+
+    resolver(count)
+    branches().links.listen([f"tcp://{NAME}:7"])
+    eventually(lambda: asked == 3)
 
 
 def test_there_is_a_most_to_the_names_that_are_known(

@@ -4,6 +4,7 @@ import fcntl
 import logging
 import socket
 import time
+from functools import partial
 from pathlib import Path
 
 import gevent
@@ -13,7 +14,7 @@ from cyme.adapters.sockets import ZmqLinks
 from cyme.adapters.sockets.options import FRAME_BYTES_MAX
 from cyme.core.ports import Links
 from cyme.errors import AddressUnavailable
-from tests.adapters.sockets.ground import SECRET, Branches, Recording, free_ports
+from tests.adapters.sockets.ground import SECRET, Branch, Branches, Recording, free_ports
 from tests.waiting import eventually
 
 
@@ -76,6 +77,20 @@ def test_messages_to_one_branch_arrive_in_order(branches: Branches) -> None:
         caller.links.send(called.links.calls_at, [b"%d" % number])
     eventually(lambda: len(called.inlet.directed) == 50)
     assert called.inlet.messages == [[b"%d" % number] for number in range(50)]
+
+
+def test_traffic_both_ways_at_once_never_comes_to_a_halt(branches: Branches) -> None:
+    one, other = branches(), branches()
+    for burst in range(1, 11):
+        for number in range(300):
+            one.links.send(other.links.calls_at, [b"ping", b"%d" % number])
+            if number % 3 == 0:
+                gevent.sleep(0.0001)
+        eventually(partial(_has_messages, one, 300 * burst))
+
+
+def _has_messages(branch: Branch, count: int) -> bool:
+    return len(branch.inlet.directed) == count
 
 
 @pytest.mark.parametrize("link", [b"", b"D99", b"Rnobody", b"R", b"?"])
@@ -246,9 +261,12 @@ def test_last_words_go_out(branches: Branches) -> None:
     listener.hears(leaving)
     leaving.links.send(listener.links.calls_at, [b"ping", b"1"])
     eventually(lambda: [b"pong", b"1"] in leaving.inlet.messages)
+    for _ in range(20):
+        leaving.links.publish([b"much to say" * 50_000])
+        leaving.links.send(listener.links.calls_at, [b"much to say" * 50_000])
     leaving.links.publish([b"farewell to all"])
     leaving.links.send(listener.links.calls_at, [b"farewell"])
-    leaving.links.stop(2.0)
+    leaving.links.stop(10.0)
     eventually(lambda: [b"farewell to all"] in listener.inlet.published)
     eventually(lambda: [b"farewell"] in listener.inlet.messages)
 
