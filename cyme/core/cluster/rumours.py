@@ -72,9 +72,14 @@ class Outbox:
         """Have a rumour of another branch passed on."""
         self._passed_on.append(rumour)
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything waits to go out."""
+        return bool(self._news or self._passed_on)
+
     def due(self, now: float) -> bool:
         """Tell whether a message is to go out."""
-        return bool(self._news or self._passed_on) and now >= self._flushed_at + FLUSH_S
+        return self.waits and now >= self._flushed_at + FLUSH_S
 
     def flush(self, now: float, sender: Sender) -> Rumours:
         """Return the next message; what does not fit in it waits for the one after."""
@@ -94,7 +99,7 @@ class Outbox:
     def _take(self) -> list[Rumour]:
         taken: list[Rumour] = []
         size = 0
-        while len(taken) < RUMOURS_MAX and (self._news or self._passed_on):
+        while len(taken) < RUMOURS_MAX and self.waits:
             rumour = self._passed_on[0] if self._passed_on else self._next_news()
             size += self._size_of(rumour.item)
             if taken and size > MESSAGE_BYTES_MAX:

@@ -114,7 +114,7 @@ class Ground:
         self._joining = Joining(settings.joins, settings.known)
         self._fence = Fence(up=bool(settings.known))
         self._view = NodeView(self, self._table)
-        self._absorbing: dict[Key, float] = {}
+        self._absorbing: dict[Key, tuple[float, Item]] = {}
         self._statuses: dict[InstanceName, InstanceStatus] = {}
         self._news_seq = 0
         self._returned: OrderedDict[BranchId, None] = OrderedDict()

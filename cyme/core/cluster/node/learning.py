@@ -12,6 +12,7 @@ from cyme.core.cluster.effects import (
 from cyme.core.cluster.items import (
     InstanceNews,
     Item,
+    Key,
     joined,
     key_of,
 )
@@ -106,13 +107,21 @@ class Learning(Ground):
     def _take_record(self, now: float, record: Record) -> None:
         key = key_of(record)
         known = self._table.get(key)
-        if joined(known, record) is known or key in self._absorbing:
+        _, expected = self._absorbing.get(key, (now, known))
+        latest = joined(expected, record)
+        if latest is expected:
             return
         if not _is_plausible(known, record) or len(self._absorbing) >= ABSORBING_MAX:
             self.refused += 1
             return
-        self._absorbing[key] = now
+        self._absorbing[key] = now, latest
         self._fresh.append(record)
+
+    def _absorbed(self, key: Key, item: Item) -> None:
+        """Take note of what is known of a key now; what was to be written may be more."""
+        _, expected = self._absorbing.get(key, (0.0, item))
+        if joined(item, expected) is item:
+            self._absorbing.pop(key, None)
 
     def _changed(self, now: float, before: Instance | None, after: Instance) -> None:
         self._view.note(now, before, after)

@@ -87,9 +87,9 @@ class Node(Ticking):
         """Take in that records are durable and applied; ``here``: written by this branch."""
         for record in records:
             key = key_of(record)
-            self._absorbing.pop(key, None)
             before = self._table.get(key)
             after = joined(before, record)
+            self._absorbed(key, after)
             if after is before:
                 continue
             self._table.put(after)
@@ -204,10 +204,12 @@ class Node(Ticking):
         return self._done(now)
 
     def left(self, now: float) -> list[Effect]:
-        """Say that this branch has stopped; three times, as nobody can ask again."""
+        """Say that this branch has stopped, with all that waits, thrice: nobody can ask again."""
         self._state = BranchState.LEFT
         self._incarnation += 1
         self._say_of_myself()
-        message = self._outbox.flush(now, self._sender)
-        self._out += [Publish(message)] * 3
+        words: list[Effect] = []
+        while self._outbox.waits:
+            words.append(Publish(self._outbox.flush(now, self._sender)))
+        self._out += words * 3
         return self._done(now)

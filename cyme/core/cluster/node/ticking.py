@@ -71,7 +71,9 @@ class Ticking(Listening):
     def _go_on_fencing(self, now: float) -> None:
         if self._absorbing:
             self._absorbing = {
-                key: since for key, since in self._absorbing.items() if now < since + ABSORB_S
+                key: (since, item)
+                for key, (since, item) in self._absorbing.items()
+                if now < since + ABSORB_S
             }
         if self._fence.wants_round(now) and self._joining.joined:
             for member in self._dice.some(self._members.present(), 1):
