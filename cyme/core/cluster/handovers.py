@@ -232,8 +232,7 @@ class Handovers:
         if after.owner == view.me or before.deleted or after.deleted:
             return []
         if after.home != view.me or not takes(view):
-            reason = f"branch {after.owner!r} runs it now, and the copy here stops"
-            return [_tell("instance.yielded", reason, after)]
+            return []  # the copy here stops, and the supervisor tells so
         self._handovers[after.name] = _Handover(record=after, kept=True, due=now)
         reason = (
             f"branch {after.owner!r} took it while this branch was not heard; this is its home, "
