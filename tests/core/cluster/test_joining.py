@@ -112,6 +112,17 @@ def test_a_check_does_not_shorten_the_start() -> None:
     assert not joining.is_over(NOW + JOIN_S - 0.1)
 
 
+def test_a_rival_that_is_known_to_be_gone_is_not_asked_nor_waited_for() -> None:
+    joining = _started(("s",))
+    assert not joining.contest(NOW + 0.1, word("a"), gone=True)
+    assert joining.checking
+    assert joining.check_is_over(NOW + 0.1)
+    assert joining.is_due(NOW + 0.1)
+    assert joining.rival == word("a")
+    assert not joining.is_over(NOW + JOIN_S - 0.1)
+    assert joining.is_over(NOW + JOIN_S)
+
+
 def test_every_life_is_asked_once() -> None:
     joining = _started()
     assert joining.contest(NOW, word("a", boot=1))
