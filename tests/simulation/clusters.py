@@ -61,9 +61,7 @@ def record(world: World, instance: str) -> Instance:
 
 def held(world: World, branch: str) -> set[BranchState | None]:
     """Return what the others hold a branch to be."""
-    return {
-        life.node.state(branch) for life in world.lives() if life.machine.branch != branch
-    }
+    return {life.node.state(branch) for life in world.lives() if life.machine.branch != branch}
 
 
 def seconds_until(world: World, *, most_s: float, so: Any, step_s: float = 0.1) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cyme.core.branches import BranchState
@@ -118,8 +120,6 @@ def test_nothing_is_claimed_while_the_broker_is_away() -> None:
 
 
 def test_nothing_is_claimed_where_take_over_is_off() -> None:
-    from dataclasses import replace
-
     world = with_instances(formed(3, policy=replace(PATIENT, takeover_s=None)), "b2")
     world.power_off("b2")
     world.run(120.0)
@@ -194,9 +194,7 @@ def test_a_branch_whose_disk_refuses_claims_nothing_that_it_could_not_write() ->
 
 @pytest.mark.parametrize("empty", [False, True])
 @pytest.mark.parametrize("beacon", [False, True])
-def test_a_second_branch_of_one_id_refuses_to_run_and_names_both(
-    empty: bool, beacon: bool
-) -> None:
+def test_a_second_branch_of_one_id_refuses_to_run_and_names_both(empty: bool, beacon: bool) -> None:
     world = with_instances(formed(3, beacon=beacon), "b2")
     twin = world.clone("b2", empty=empty)
     world.run(5.0)

@@ -1,4 +1,4 @@
-"""Every rule is broken by some node that deserves it: a simulator that finds nothing is no proof."""
+"""Every rule is broken by some node: a simulator that never finds anything proves nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cyme.core.cluster.membership import Change
 from cyme.core.cluster.messages import Beat, Call, Message
 from cyme.core.cluster.node import Node
 from cyme.core.cluster.ownership import Verdict
-from cyme.core.model import BranchId, Instance, Stamp
+from cyme.core.model import AppName, BranchId, Instance, InstanceName, Stamp, WorkerSpec
 from cyme.testing.simulation import Violation, Weather, simulate, split
 from cyme.testing.simulation.orphans import bound_s
 from cyme.testing.simulation.quiescence import unrest
@@ -65,7 +65,11 @@ class ActsBehindItsFence(Node):
         effects = super().on_tick(now)
         if self.fenced:
             orphan = Instance(
-                name="w1", app="shop", home="b1", owner="b1", spec=None  # type: ignore[arg-type]
+                name=InstanceName("w1"),
+                app=AppName("shop"),
+                home=BranchId("b1"),
+                owner=BranchId("b1"),
+                spec=WorkerSpec(),
             )
             effects.append(Examine(orphan))
         return effects

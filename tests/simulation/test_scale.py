@@ -158,7 +158,9 @@ def test_a_mass_failure_floods_nobody_and_fills_no_memory() -> None:
     seconds_until(
         world,
         most_s=40.0,
-        so=lambda: all(held(world, f"b{number}") == {BranchState.FAILED} for number in range(1, 31)),
+        so=lambda: all(
+            held(world, f"b{number}") == {BranchState.FAILED} for number in range(1, 31)
+        ),
     )
     assert world.watch.figures.messages_per_s_max < 200
     for number in range(1, 31):

@@ -48,6 +48,10 @@ class Disk:
             if isinstance(record, Instance) and not record.deleted
         ]
 
+    def count_owned(self, branch: str) -> int:
+        """Return how many instances a branch owns."""
+        return sum(instance.owner == branch for instance in self.instances())
+
     def latest_stamp(self) -> Stamp:
         """Return the greatest stamp of all records."""
         return max((record.stamp for record in self.records.values()), default=EPOCH_STAMP)

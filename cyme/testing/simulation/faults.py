@@ -149,7 +149,10 @@ def _pop(world: World, faulty: dict[str, float], name: str) -> None:
     faulty.pop(name, None)
 
 
-def _broker(world: World, event: Event) -> Callable[[], None]:
+def _broker(
+    world: World,
+    event: Event,  # noqa: ARG001 - every fault comes with its event
+) -> Callable[[], None]:
     world.disturb()
     world.broker.up = False
 
@@ -330,7 +333,7 @@ def schedule(
 
 
 def _fault(random: Random, names: Sequence[str], until: float, kind: str) -> Event:
-    others = [name for name in names]
+    others = list(names)
     who = random.choice(others)
     others.remove(who)
     if kind == "split":

@@ -212,9 +212,7 @@ class Network:
             connection.breaks += 1
             connection.back_at = now + chance.uniform(*_BROKEN_S)
             return
-        arrival = max(
-            now + self._latency_s(here.name, there.name), connection.arrivals[to_server]
-        )
+        arrival = max(now + self._latency_s(here.name, there.name), connection.arrivals[to_server])
         connection.arrivals[to_server] = arrival
         self._timeline.after(
             arrival - now, self._arrive, connection, connection.breaks, message, to_server

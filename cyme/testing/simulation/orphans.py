@@ -84,7 +84,10 @@ class Orphans:
 
     def _anybody_could(self) -> bool:
         return any(
-            life.acts and life.machine.capable and not life.machine.drained
+            life.acts
+            and life.machine.capable
+            and not life.machine.drained
+            and life.machine.disk.count_owned(life.machine.branch) < life.machine.instances_max
             for life in self._world.lives()
         )
 

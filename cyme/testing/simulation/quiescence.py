@@ -14,7 +14,7 @@ from cyme.core.model import Instance, Record
 from cyme.testing.simulation.workers import Phase
 
 if TYPE_CHECKING:
-    from cyme.testing.simulation.life import Life, Machine
+    from cyme.testing.simulation.life import Machine
     from cyme.testing.simulation.world import World
 
 Rule = Callable[["World"], Iterator[str]]
@@ -88,7 +88,8 @@ def homes_have_what_is_theirs(world: World) -> Iterator[str]:
         home = world.machine_of(instance.home)
         if instance.deleted or home is None or home.life is None or instance.owner == instance.home:
             continue
-        if home.capable and not home.drained:
+        full = home.disk.count_owned(home.branch) >= home.instances_max
+        if home.capable and not home.drained and not full:
             yield f"{instance.name} is with {instance.owner}, and its home {instance.home} is there"
 
 
@@ -144,13 +145,9 @@ def _could_be_taken(world: World, instance: Instance) -> bool:
     return any(
         life.machine.capable
         and not life.machine.drained
-        and _owned(life, life.machine.branch) < life.machine.instances_max
+        and life.machine.disk.count_owned(life.machine.branch) < life.machine.instances_max
         for life in world.lives()
     )
-
-
-def _owned(life: Life, branch: str) -> int:
-    return sum(instance.owner == branch for instance in life.machine.disk.instances())
 
 
 def _differences(one: Machine, other: Machine) -> Iterator[str]:

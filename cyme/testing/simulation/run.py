@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from random import Random
 
 from cyme.core.cluster.messages import Message
 from cyme.core.cluster.node import Node
+from cyme.testing.simulation.chance import chance
 from cyme.testing.simulation.faults import FAULTS, Event, plan, schedule
+from cyme.testing.simulation.figures import Figures
 from cyme.testing.simulation.network import Weather
 from cyme.testing.simulation.transcript import Transcript
-from cyme.testing.simulation.watch import Figures, Violation
+from cyme.testing.simulation.watch import Violation
 from cyme.testing.simulation.world import NodeFactory, World
 
 #: Clusters of this many branches, where nobody says how many.
@@ -57,7 +58,7 @@ class Verdict:
 
 def branches_of(seed: int) -> int:
     """Return how many branches a seed stands for where nobody says how many."""
-    return Random(f"{seed}/branches").randint(*SMALL)
+    return chance(seed, "branches").randint(*SMALL)
 
 
 def events_of(
@@ -71,7 +72,7 @@ def events_of(
         kinds: Which faults there may be.
         until: Nothing begins later, in seconds; None leaves it to the seed.
     """
-    random = Random(f"{seed}/schedule")
+    random = chance(seed, "schedule")
     own = random.uniform(*_UNTIL_S)
     names = [f"b{number}" for number in range(1, branches + 1)]
     return schedule(random, names, own if until is None else until, kinds)
@@ -99,7 +100,7 @@ def simulate(
     count = branches_of(seed) if branches is None else branches
     events = events_of(seed, count) if events is None else events
     transcript = Transcript() if transcript is None else transcript
-    random = Random(f"{seed}/conditions")
+    random = chance(seed, "conditions")
     weather = Weather(
         loss=random.choice([0.0, 0.0, 0.002, 0.02]),
         echo=random.choice([0.0, 0.0, 0.01]),
@@ -116,6 +117,7 @@ def simulate(
     )
     for machine in world.machines.values():
         machine.protocol = random.choice([(1, 1), (1, 1), (1, 2)])
+        machine.instances_max = random.choice([1000, 1000, 1000, 3, 1])
     violation: Violation | None = None
     settled_s: float | None = None
     try:
@@ -159,7 +161,9 @@ def shrink(verdict: Verdict, *, node: NodeFactory = Node) -> Verdict:
         first = 0
         while first < len(events):
             fewer = events[:first] + events[first + chunk :]
-            tried = simulate(verdict.seed, verdict.branches, events=[first_event, *fewer], node=node)
+            tried = simulate(
+                verdict.seed, verdict.branches, events=[first_event, *fewer], node=node
+            )
             if tried.violation is not None and tried.violation.rule == verdict.violation.rule:
                 verdict, events, shrunk = tried, fewer, True
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -163,9 +163,7 @@ class Service:
         self._life.perform(self._life.node.take(self._life.now, record))
         answer(True, "under way")
 
-    def _do_to_instance(
-        self, arguments: Arguments, answer: Callable[[bool, str], None]
-    ) -> None:
+    def _do_to_instance(self, arguments: Arguments, answer: Callable[[bool, str], None]) -> None:
         name, deed, target = arguments["name"], arguments["deed"], arguments["target"]
         before = self._disk.instance(name)
         if self._life.node.fenced:
@@ -190,6 +188,8 @@ class Service:
         me = BranchId(self._life.machine.branch)
         if self._life.machine.drained:
             raise Refused("drained")
+        if self._disk.count_owned(me) >= self._life.machine.instances_max:
+            raise Refused("full")
         return Instance(
             name=InstanceName(name),
             app=APP,
@@ -219,7 +219,7 @@ class Service:
             self.call(target, "take", {"name": instance.name})
 
     def _commit(self, record: Record, done: Callable[[], None]) -> None:
-        def written(now_there: list[Record]) -> None:
+        def written(now_there: Sequence[Record]) -> None:
             self._life.perform(self._life.node.on_applied(self._life.now, now_there, here=True))
             self._world.watch.acknowledges(self._life, record)
             done()

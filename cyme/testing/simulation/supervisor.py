@@ -122,10 +122,10 @@ class Supervisor:
         if self._life.node.fenced or self._life.leaving:
             return
         instances = self._machine.disk.instances()
-        mine = {i.name for i in instances if i.owner == self._machine.branch}
+        mine: set[str] = {i.name for i in instances if i.owner == self._machine.branch}
         for name in mine:
             self._prepared.pop(name, None)
-        enabled = {i.name for i in instances if i.spec.is_enabled is not False}
+        enabled: set[str] = {i.name for i in instances if i.spec.is_enabled is not False}
         self._stop_unwanted(mine, enabled)
         for instance in instances:
             if instance.name in mine and instance.name in enabled:
@@ -200,9 +200,7 @@ class Supervisor:
     def _report_prepared(self, name: str) -> None:
         instance, worker = self._prepared.get(name), self.worker(name)
         if instance is not None and worker is not None and worker.phase is Phase.RUNNING:
-            self._life.perform(
-                self._life.node.on_prepared(self._life.now, instance, running=True)
-            )
+            self._life.perform(self._life.node.on_prepared(self._life.now, instance, running=True))
 
     def _tell(self, worker: Worker) -> None:
         """Tell the cluster what became of a worker, if it does not know."""

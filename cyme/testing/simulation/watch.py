@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cyme.core.branches import BranchState
@@ -23,19 +23,15 @@ from cyme.core.cluster.effects import (
     Settle,
     Write,
 )
-from cyme.core.cluster.items import Item, Key, joined, key_of
+from cyme.core.cluster.items import Key, joined, key_of
 from cyme.core.cluster.members import PRESENT, Statement
 from cyme.core.cluster.messages import (
     Beat,
-    Items,
     Message,
-    Ping,
-    PingRequest,
-    Pong,
-    Rumours,
-    Welcome,
 )
 from cyme.core.model import Instance, Record
+from cyme.testing.simulation.figures import Figures
+from cyme.testing.simulation.telling import items_of, told
 from cyme.testing.simulation.workers import Phase, Worker
 
 if TYPE_CHECKING:
@@ -90,31 +86,6 @@ class _Sent:
 
     second: int = 0
     messages: int = 0
-
-
-@dataclass(slots=True)
-class Figures:
-    """What a run came to.
-
-    Attributes:
-        messages: Messages that were sent, by kind; a published one counts for every listener.
-        sent_bytes: Their bytes, where they were weighed.
-        messages_per_s_max: The most that one branch sent in one second.
-        writes: Changes of ownership.
-        calls: Calls between branches.
-        effects: Those that were performed.
-        acknowledged: Writes that clients were told to be done.
-        orphaned_s_max: For how long an instance had nobody that claimed it.
-    """
-
-    messages: Counter[str] = field(default_factory=Counter)
-    sent_bytes: int = 0
-    messages_per_s_max: int = 0
-    writes: int = 0
-    calls: int = 0
-    effects: int = 0
-    acknowledged: int = 0
-    orphaned_s_max: float = 0.0
 
 
 class Watch:
@@ -270,7 +241,7 @@ class Watch:
             own = (sender.branch, sender.boot, nonce)
             known = self._incarnations.get(own, -1)
             self._incarnations[own] = max(known, sender.incarnation)
-        for item in _items_of(message):
+        for item in items_of(message):
             if isinstance(item, Statement):
                 self.only_the_subject_raises_its_incarnation(life, item)
             elif isinstance(item, Instance):
@@ -388,45 +359,3 @@ class Watch:
             for name in names
             if life.node.state(name) is BranchState.FAILED
         ]
-
-
-def told(message: Message) -> str:
-    """Return what a message says in a few words."""
-    match message:
-        case Rumours():
-            rumours = ", ".join(_named(rumour.item) for rumour in message.rumours)
-            return f"number {message.number}: {rumours}"
-        case Items():
-            return ", ".join(map(_named, message.items)) + f"; wants {len(message.wanted)}"
-        case Ping() | Pong() | PingRequest() if message.about is not None:
-            return _named(message.about)
-        case Welcome():
-            return ("admitted; " if message.admitted else "refused; ") + ", ".join(
-                map(_named, message.statements)
-            )
-    return ""
-
-
-def _named(item: Item) -> str:
-    match item:
-        case Statement():
-            return (
-                f"{item.branch} {item.state} (boot {item.boot}, incarnation {item.incarnation}, "
-                f"by {item.by})"
-            )
-        case Instance():
-            return f"{item.name} of {item.owner} at epoch {item.epoch}"
-    return "/".join(key_of(item))
-
-
-def _items_of(message: Message) -> Iterable[Item]:
-    match message:
-        case Rumours():
-            return [rumour.item for rumour in message.rumours]
-        case Items():
-            return message.items
-        case Welcome():
-            return message.statements
-        case Ping() | Pong() | PingRequest():
-            return () if message.about is None else (message.about,)
-    return ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from random import Random
 
 from cyme.core.branches import BranchState
 from cyme.core.cluster.members import Profile
@@ -13,6 +12,7 @@ from cyme.core.cluster.messages import Message
 from cyme.core.cluster.node import Node, NodeSettings
 from cyme.core.cluster.ownership import OwnershipPolicy
 from cyme.core.model import BranchId, Record
+from cyme.testing.simulation.chance import chance
 from cyme.testing.simulation.disk import Disk
 from cyme.testing.simulation.life import Life, Machine
 from cyme.testing.simulation.network import Network, Weather
@@ -86,7 +86,7 @@ class World:
         weigh: Callable[[Message], int] | None = None,
         node: NodeFactory = Node,
     ) -> None:
-        self.random = Random(f"{seed}/world")
+        self.random = chance(seed, "world")
         self.policy = policy
         self.tick_s = tick_s
         self.beacon = beacon
@@ -94,7 +94,7 @@ class World:
         self.transcript = transcript if transcript is not None else Transcript()
         self.timeline = Timeline()
         self.weather = weather if weather is not None else Weather()
-        self.network = Network(self.timeline, Random(f"{seed}/network"), self.weather)
+        self.network = Network(self.timeline, chance(seed, "network"), self.weather)
         self.broker = Broker()
         self.watch = Watch(self)
         self.network.on_message = self.watch.sent
