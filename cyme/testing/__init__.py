@@ -13,6 +13,9 @@ A supervisor's test, in short::
     process = workers.start(launch)
     workers.kill("w1")                # as if by SIGKILL
     controls.down.add(broker.url)     # as if its broker were away
+
+``cyme.testing.simulation`` runs whole clusters in virtual time, and ``python -m cyme.testing``
+replays what a seed does to one.
 """
 
 from cyme.testing.brokers import FakeControl, FakeControls

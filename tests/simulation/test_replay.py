@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
+from cyme.core.cluster.effects import Effect, Link, Settle
+from cyme.core.cluster.messages import Message
+from cyme.core.cluster.node import Node
 from cyme.testing.__main__ import main
-from cyme.testing.simulation import Transcript, branches_of, events_of, simulate
+from cyme.testing.simulation import (
+    Transcript,
+    Verdict,
+    branches_of,
+    events_of,
+    shrink,
+    simulate,
+)
 
 
 def test_the_same_seed_gives_the_same_run() -> None:
@@ -67,6 +78,37 @@ def test_the_program_refuses_a_fault_that_there_is_not(
     with pytest.raises(SystemExit):
         main(["--seed", "11", "--faults", "crash,flood"])
     assert "there is no fault 'flood'" in capsys.readouterr().err
+
+
+class SettlesTwice(Node):
+    def on_message(self, now: float, link: Link | None, message: Message) -> list[Effect]:
+        effects = super().on_message(now, link, message)
+        return effects + [effect for effect in effects if isinstance(effect, Settle)]
+
+
+def a_broken_run() -> Verdict:
+    runs = (simulate(seed, node=SettlesTwice) for seed in range(50))
+    return next(verdict for verdict in runs if verdict.violation is not None)
+
+
+def test_the_program_fails_where_a_rule_is_broken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = a_broken_run()
+    monkeypatch.setattr("cyme.testing.__main__.simulate", partial(simulate, node=SettlesTwice))
+    assert main(["--seed", str(broken.seed), "--quiet"]) == 1
+    assert f"VIOLATION: {broken.violation}" in capsys.readouterr().out
+
+
+def test_a_run_that_breaks_a_rule_is_made_as_short_as_can_be() -> None:
+    broken = a_broken_run()
+    shortest = shrink(broken, node=SettlesTwice)
+    assert shortest.violation is not None
+    assert broken.violation is not None
+    assert shortest.violation.rule == broken.violation.rule
+    assert len(shortest.events) < len(broken.events)
+    # An app, and something that makes one branch call another.
+    assert len(shortest.events) == 2
 
 
 def test_only_the_faults_that_are_asked_for_happen() -> None:
