@@ -12,6 +12,7 @@ import click
 import cyme
 from cyme.errors import CymeError, StartupError
 from cyme.programs import daemon
+from cyme.programs.drivers import drivers_left_out
 from cyme.programs.options import READY_FD, SectionedCommand, options, split
 from cyme.settings import Loaded, read_settings
 
@@ -123,7 +124,8 @@ def _run(**given: Any) -> int:
     warn(loaded)
     if loaded.settings.detach and ready_fd is None:
         return daemon.detach(sys.argv[1:])
-    from cyme.programs.serve import serve  # noqa: PLC0415 - all that is heavy comes with it
+    with drivers_left_out(loaded.settings.database):
+        from cyme.programs.serve import serve  # noqa: PLC0415 - all that is heavy comes with it
 
     return serve(loaded, ready_fd=ready_fd)
 
