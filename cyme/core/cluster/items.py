@@ -69,8 +69,7 @@ def key_of(item: Item) -> Key:
             return ("instance", item.name)
         case InstanceNews():
             return ("news", item.instance)
-        case Statement():
-            return ("branch", item.branch)
+    return ("branch", item.branch)
 
 
 def joined(mine: Item | None, theirs: Item) -> Item:
@@ -94,7 +93,7 @@ def tag_of(item: Item) -> int:
             identity: tuple[object, ...] = (item.stamp, item.deleted)
         case Instance():
             identity = (item.generation, item.deleted, item.stamp, item.epoch, item.owner)
-        case InstanceNews() | Statement():
+        case _:
             identity = item.order
     return _hash64(repr((key_of(item), identity)))
 
@@ -128,6 +127,6 @@ def weight_of(item: Item) -> int:
             texts = [item.options or ""]
         case InstanceNews():
             texts = [item.reason]
-        case Statement():
+        case _:
             texts = []
     return _WEIGHT + sum(len(text) for text in texts)

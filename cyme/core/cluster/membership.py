@@ -84,7 +84,7 @@ class Membership:
 
     def __init__(self) -> None:
         self._members: dict[BranchId, Member] = {}
-        self._suspects: set[BranchId] = set()
+        self._suspects: dict[BranchId, Suspicion] = {}
         self._forgotten: OrderedDict[BranchId, Statement] = OrderedDict()
 
     def __len__(self) -> int:
@@ -92,6 +92,9 @@ class Membership:
 
     def __iter__(self) -> Iterator[Member]:
         return iter(list(self._members.values()))
+
+    def __getitem__(self, branch: BranchId) -> Member:
+        return self._members[branch]
 
     def get(self, branch: str) -> Member | None:
         """Return a member, None if the branch is not known."""
@@ -147,15 +150,13 @@ class Membership:
         return [
             self._members[id_].statement
             for id_ in sorted(self._suspects)
-            if (trial := self._members[id_].suspicion) is not None and now >= trial.deadline
+            if now >= self._suspects[id_].deadline
         ]
 
     def delay(self, by_s: float) -> None:
         """Give all suspects more time: nobody could be heard meanwhile."""
-        for id_ in self._suspects:
-            trial = self._members[id_].suspicion
-            if trial is not None:
-                trial.delay(by_s)
+        for trial in self._suspects.values():
+            trial.delay(by_s)
 
     def forget_gone(self, now: float) -> list[BranchId]:
         """Forget those who have been away for long, and return them."""
@@ -203,13 +204,13 @@ class Membership:
         branch = member.statement.branch
         if member.state is not BranchState.SUSPECT:
             member.suspicion = None
-            self._suspects.discard(branch)
+            self._suspects.pop(branch, None)
         else:
-            self._suspects.add(branch)
             failed = sum(1 for other in self._members.values() if not other.present)
             # Of all, this branch among them, the accused and its first accuser are no others.
             others = len(self._members) + 1 - 2 - failed
             member.suspicion = Suspicion(now, member.statement.by, others)
+            self._suspects[branch] = member.suspicion
 
 
 def _is_hearsay(statement: Statement) -> bool:

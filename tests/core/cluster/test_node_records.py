@@ -326,12 +326,16 @@ def test_an_instance_that_is_created_again_begins_without_news() -> None:
     assert me.node.news("w") is None
 
 
-def test_older_news_is_ignored() -> None:
+@pytest.mark.parametrize("rumoured", [False, True])
+def test_older_news_is_ignored(rumoured: bool) -> None:
     _, me = _lone()
     order = [known.news("w", 5), known.news("w", 6), known.news("w", 1, epoch=2)]
-    _send(me, order[1])
-    for news, expected in [(0, 1), (1, 1), (2, 2), (1, 2), (0, 2)]:
-        _send(me, order[news])
+    for number, (news, expected) in enumerate([(1, 1), (0, 1), (1, 1), (2, 2), (1, 2), (0, 2)]):
+        if rumoured:
+            told = (rumour("a", number, order[news]),)
+            me.overhear(Rumours(sender=sender("a"), number=number, rumours=told))
+        else:
+            _send(me, order[news])
         assert me.node.news("w") == order[expected]
 
 

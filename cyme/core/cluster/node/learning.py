@@ -27,7 +27,7 @@ from cyme.core.cluster.messages import (
 )
 from cyme.core.cluster.node.ground import Ground
 from cyme.core.cluster.rumours import Outbox
-from cyme.core.model import App, BranchId, Instance, Queue, Record
+from cyme.core.model import BranchId, Instance, Record
 
 #: Those who came back are compared with soon, one after the other, in seconds.
 RETURNED_MAX = 1_000
@@ -55,7 +55,7 @@ class Learning(Ground):
                 self._take_statement(now, item, rumoured=rumoured)
             case InstanceNews():
                 self._take_news(item)
-            case App() | Queue() | Instance():
+            case _:
                 self._take_record(now, item)
 
     def _take_statement(self, now: float, word: Statement, *, rumoured: bool = False) -> Change:

@@ -105,7 +105,8 @@ class Listening(Learning):
                 self._take_buckets(now, link, message)
             case Summaries():
                 self._out += self._repair.on_summaries(self._sender, link, message)
-            case Items():
+            case _:
+                assert isinstance(message, Items)
                 self._take_items(now, link, message)
 
     def _take_items(self, now: float, link: Link, message: Items) -> None:

@@ -106,10 +106,7 @@ class Ticking(Listening):
             self._accuse(now, statement.branch, BranchState.FAILED)
 
     def _probe(self, now: float, branch: BranchId) -> None:
-        member = self._members.get(branch)
-        if member is None:
-            return
-        word = member.statement
+        word = self._members[branch].statement
         self._confront(now, word)
         helpers = [other for other in self._members.present() if other.statement.branch != branch]
         for helper in self._dice.some(helpers, HELPERS):
@@ -118,9 +115,7 @@ class Ticking(Listening):
             self._out.append(Send(helper.statement.profile.calls_at, request))
 
     def _accuse(self, now: float, branch: BranchId, state: BranchState) -> None:
-        member = self._members.get(branch)
-        if member is None or not member.present:
-            return
+        member = self._members[branch]
         word = accused(member.statement, state, self._me)
         change = self._take_statement(now, word)
         if change.disputed and member.suspicion is not None:
