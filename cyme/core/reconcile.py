@@ -38,6 +38,7 @@ from cyme.core.supervision import (
     Start,
     Sweep,
     Wish,
+    kept_waiting,
 )
 from cyme.core.workers import Process, ProcessState
 
@@ -215,6 +216,8 @@ def _how_it_ended(memory: Memory, sight: Sight) -> str:
 def _absent(case: Case, memory: Memory) -> Decision:
     """It should run, and there is no process."""
     memory = _pardoned(case, memory)
+    if memory.state is InstanceState.STOPPED:
+        memory = replace(memory, reason="it is to run again")
     if memory.state is InstanceState.DISABLED or case.now < memory.record.retry_at:
         return Decision(memory)
     if case.sight.broker_up is not True:
@@ -224,9 +227,9 @@ def _absent(case: Case, memory: Memory) -> Decision:
         return Decision(_held(case, memory, reason))
     kind = "instance.restarting" if memory.starts else "instance.starting"
     starting = replace(
-        memory, state=InstanceState.STARTING, since=case.now, reason="it is being started"
+        memory, state=InstanceState.STARTING, since=case.now, reason="it is being started", cause=""
     )
-    return Decision(starting, (Start(),), (Note(kind, memory.reason),))
+    return Decision(starting, (Start(),), (Note(kind, memory.why_start),))
 
 
 def _pardoned(case: Case, memory: Memory) -> Memory:
@@ -240,6 +243,7 @@ def _pardoned(case: Case, memory: Memory) -> Memory:
         state=InstanceState.PENDING,
         since=case.now,
         reason="a restart was asked for" if asked else "it was changed",
+        cause="",
         record=CLEAN,
         quarantined={} if asked else memory.quarantined,
         restarts_seen=case.wish.restarts_asked,
@@ -247,9 +251,10 @@ def _pardoned(case: Case, memory: Memory) -> Memory:
 
 
 def _held(case: Case, memory: Memory, reason: str) -> Memory:
+    held = kept_waiting(memory, reason)
     if memory.state is InstanceState.PENDING:
-        return replace(memory, reason=reason)
-    return replace(memory, state=InstanceState.PENDING, since=case.now, reason=reason)
+        return held
+    return replace(held, state=InstanceState.PENDING, since=case.now)
 
 
 # --- it is to stop -----------------------------------------------------------------------------
@@ -265,6 +270,7 @@ def _unwanted(case: Case, memory: Memory) -> Decision:
             state=InstanceState.STOPPED,
             since=case.now,
             reason=case.wish.why_not,
+            cause="",
             record=CLEAN,
         )
     return Decision(stopped, (Sweep(), Discard()) if case.wish.removed else ())

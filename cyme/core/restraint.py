@@ -19,7 +19,7 @@ from dataclasses import replace
 from cyme.core.failures import Case, start_patience_s
 from cyme.core.living import answered, without_broker
 from cyme.core.status import InstanceState
-from cyme.core.supervision import Decision, Memory
+from cyme.core.supervision import Decision, Memory, kept_waiting
 from cyme.core.workers import ProcessState
 
 
@@ -61,7 +61,7 @@ def withheld(before: Memory, memory: Memory) -> Memory:
 def _waiting(case: Case, memory: Memory) -> Memory:
     if memory.state is not InstanceState.PENDING or not case.wish.runs:
         return memory
-    return replace(memory, reason=f"it waits: {case.sight.restraint}")
+    return kept_waiting(memory, f"it waits: {case.sight.restraint}")
 
 
 def _gone(case: Case, memory: Memory) -> Memory:

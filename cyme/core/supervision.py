@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cyme.core.restarts import CLEAN, RestartPolicy, RestartRecord
 from cyme.core.status import InstanceState
@@ -101,6 +101,7 @@ class Memory:
         state: Where the instance stands.
         since: Since when (monotonic seconds).
         reason: Why, in words.
+        cause: Why it is to be started, while ``reason`` says what that waits for; else empty.
         process: The worker's main process, if there is one.
         starts: How often it was started, the adopted start included.
         answered_since: Since when it answers without a failure, None if it does not.
@@ -125,6 +126,7 @@ class Memory:
     state: InstanceState = InstanceState.PENDING
     since: float = 0.0
     reason: str = "it has not been started yet"
+    cause: str = ""
     process: Process | None = None
     starts: int = 0
     answered_since: float | None = None
@@ -148,6 +150,16 @@ class Memory:
     def restarts(self) -> int:
         """How often it was started again."""
         return max(0, self.starts - 1)
+
+    @property
+    def why_start(self) -> str:
+        """Why it is to be started, whatever that waited for."""
+        return self.cause or self.reason
+
+
+def kept_waiting(memory: Memory, reason: str) -> Memory:
+    """Return the memory of an instance whose start has to wait; why it starts is not forgotten."""
+    return replace(memory, reason=reason, cause=memory.why_start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from cyme.core.supervision import (
     Decision,
     Discard,
     Memory,
+    Note,
     Policy,
     Sight,
     Signal,
@@ -142,6 +143,40 @@ def test_waits_for_a_free_start_slot_and_says_so() -> None:
     assert walk.state is InstanceState.PENDING
     assert "4 others are starting" in walk.memory.reason
     assert walk.see() == (Start(),)
+
+
+def test_a_start_that_had_to_wait_is_told_with_its_cause() -> None:
+    walk = Walk()
+    walk.see(Sight(broker_up=False))
+    walk.see(Sight(may_start=False, starts_under_way=4))
+    walk.see()
+    assert walk.last.notes == (Note("instance.starting", "it has not been started yet"),)
+    walk.started()
+    walk.see(sees(KILLED))
+    walk.see(Sight(broker_up=False))
+    assert "broker" in walk.memory.reason
+    walk.see()
+    assert "signal 9" in walk.last.notes[0].reason
+
+
+def test_what_waited_and_was_stopped_is_started_for_a_new_cause() -> None:
+    walk = Walk()
+    walk.see(Sight(broker_up=False))
+    walk.wish = UNWANTED
+    walk.see()
+    walk.wish = WISH
+    walk.see(Sight(broker_up=False))
+    walk.see()
+    assert walk.last.notes == (Note("instance.starting", "it is to run again"),)
+
+
+def test_a_restart_that_was_asked_for_while_it_waited_is_the_cause() -> None:
+    walk = Walk()
+    walk.see(Sight(broker_up=False))
+    walk.wish = replace(WISH, restarts_asked=1)
+    walk.see(Sight(broker_up=False))
+    walk.see()
+    assert walk.last.notes == (Note("instance.starting", "a restart was asked for"),)
 
 
 @pytest.mark.parametrize("broker_up", [False, None])

@@ -42,6 +42,7 @@ def test_nothing_is_started_and_the_reason_is_told() -> None:
     assert walk.state is InstanceState.PENDING
     assert WHY in walk.memory.reason
     assert walk.see() == (Start(),)
+    assert WHY not in walk.last.notes[0].reason, "it is not why it is started"
 
 
 def test_what_is_not_to_run_waits_for_nothing() -> None:

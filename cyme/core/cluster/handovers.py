@@ -236,7 +236,7 @@ class Handovers:
         self._handovers[after.name] = _Handover(record=after, kept=True, due=now)
         reason = (
             f"branch {after.owner!r} took it while this branch was not heard; this is its home, "
-            "and its worker here goes on"
+            "which takes it back, and stops no worker of it that runs here"
         )
         return [_tell("instance.kept", reason, after)]
 
