@@ -143,10 +143,11 @@ class Seat:
         return self._keep(self.ownership.on_tick(self.now, self._port))
 
     def wait(self, seconds: float) -> list[Effect]:
-        """Let time go by, ticking ten times a second; return what was asked for meanwhile."""
+        """Let time go by, in smaller steps if it is little; return what was asked for."""
         before = len(self.effects)
-        for _ in range(round(seconds * 10)):
-            self.now += 0.1
+        tick_s = 0.1 if seconds <= 5 else 0.5
+        for _ in range(round(seconds / tick_s)):
+            self.now += tick_s
             self.tick()
         return self.effects[before:]
 

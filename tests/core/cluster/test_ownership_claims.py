@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cyme.core.branches import BranchState
-from cyme.core.cluster.effects import Examine, Tell, Write
+from cyme.core.cluster.effects import Examine, Prepare, Tell, Write
 from cyme.core.cluster.grounds import EPOCH_MAX
 from cyme.core.cluster.ownership import Verdict
 from cyme.core.model import Instance, WorkerSpec
@@ -111,6 +111,12 @@ def test_takeover_can_be_turned_off() -> None:
 
 def test_a_pinned_instance_is_not_claimed() -> None:
     assert orphaned(record=instance("w", "b1", pinned=True)).wait(1000) == []
+
+
+def test_what_is_at_home_here_is_taken_back_and_not_claimed() -> None:
+    seat = Seat("b2", "b1").know(instance("w", "b2", "b1")).fate("b1", FAILED)
+    seat.prepared(only(Prepare, seat.wait(5)).instance, running=False)
+    assert of(Examine, seat.wait(300)) == []
 
 
 def test_an_instance_without_its_app_is_not_claimed_yet() -> None:
