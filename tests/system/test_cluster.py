@@ -200,11 +200,14 @@ def test_a_branch_that_stood_still_does_nothing_with_what_it_lost(
 
 def refused(branch: Branch) -> str:
     """Start a branch that is to be refused; return what it said."""
-    with pytest.raises(AssertionError):
-        branch.start()
-    assert branch.process is not None
-    assert branch.process.wait(10.0) == DUPLICATE_EXIT
-    return branch.log.read_text()
+    try:
+        with pytest.raises(AssertionError):
+            branch.start()
+        assert branch.process is not None
+        assert branch.process.wait(10.0) == DUPLICATE_EXIT
+        return branch.log.read_text()
+    finally:
+        branch.kill()
 
 
 def test_a_second_branch_of_the_same_id_is_refused(start_branch: StartBranch, room: Path) -> None:
