@@ -113,12 +113,12 @@ def _unlabelled(candidates: Sequence[Candidate], wanted: str | None, labels: Lab
         )
     if missing:
         return (
-            f"No living branch has {_labels(missing)}, which the instance needs. Start one with "
-            "it, or change the labels of the instance or its app."
+            f"No living branch that it could go to has {_labels(missing)}, which the instance "
+            "needs. Start one with it, or change the labels of the instance or its app."
         )
     return (
-        f"No living branch has {_labels(labels)} together, which the instance needs. Start one "
-        "with all of them, or change the labels of the instance or its app."
+        f"No living branch that it could go to has {_labels(labels)} together, which the instance "
+        "needs. Start one with all of them, or change the labels of the instance or its app."
     )
 
 

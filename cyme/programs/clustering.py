@@ -283,7 +283,7 @@ def drain(service: Service, timeout_s: float) -> None:
         logger.warning(
             "%d instances could not be handed over and stay with this branch: %s",
             len(left),
-            names_told(left),
+            names_told([f"{name} ({why})" for name, why in left.items()]),
         )
 
 

@@ -94,8 +94,12 @@ def test_an_instance_goes_only_where_all_its_labels_are() -> None:
     [
         ("b1", BOTH, "Branch 'b1' lacks the label disk=ssd, which the instance needs"),
         ("b1", (*SSD, *ZONE_B), "lacks the labels disk=ssd,zone=b,"),
-        (None, (("gpu", "1"), *ZONE_A), "No living branch has the label gpu=1,"),
-        (None, BOTH, "No living branch has the labels disk=ssd,zone=a together"),
+        (
+            None,
+            (("gpu", "1"), *ZONE_A),
+            "No living branch that it could go to has the label gpu=1,",
+        ),
+        (None, BOTH, "could go to has the labels disk=ssd,zone=a together"),
     ],
 )
 def test_says_which_labels_are_missing(wanted: str | None, labels: Labels, why: str) -> None:

@@ -102,7 +102,7 @@ class Draining(Moves):
         if self._is_drained() and self._replica.instances_owned():
             self._empty_later(Caller(Role.OPERATOR, "restart"))
 
-    def drain_and_wait(self, timeout_s: float) -> list[str]:
+    def drain_and_wait(self, timeout_s: float) -> dict[str, str]:
         """Hand over the instances of this branch, as it is about to stop.
 
         It takes none meanwhile. It is not remembered, so that it takes some when it is back.
@@ -111,7 +111,7 @@ class Draining(Moves):
             timeout_s: How long it may take, in seconds.
 
         Returns:
-            The names of the instances that are still its own, sorted.
+            The names of the instances that are still its own, sorted, each with the reason.
         """
         deadline = self._deadline(timeout_s)
         mine: list[str] = [instance.name for instance in self._replica.instances_owned()]
@@ -124,7 +124,10 @@ class Draining(Moves):
         finally:
             if is_new:
                 self._members.drain(False)
-        stay: list[str] = [instance.name for instance in self._replica.instances_owned()]
+        stay: dict[str, str] = {
+            move.instance: move.reason or "it could not be moved in time"
+            for move in self._evacuation()
+        }
         for name in set(mine).difference(stay):
             self._supervisor.wait_gone(name, max(0.0, deadline - self._clock.monotonic()))
         return stay
@@ -142,14 +145,18 @@ class Draining(Moves):
         if self._is_emptying:
             return
         self._is_emptying = True
+        leaving: set[str] = set()
         try:
             while self._is_drained() and not self._is_stopping:
                 self._drain_changed.clear()
+                leaving.update(instance.name for instance in self._replica.instances_owned())
                 self._make(self._evacuation(), self._is_drained, DRAINED_AT_ONCE, caller)
-                if not self._replica.instances_owned():
-                    self._tell_branch("branch.emptied", caller, "emptied, as it was drained")
+                if self._replica.instances_owned():
+                    self._drain_changed.wait(DRAIN_RETRY_S)
+                elif all(self._supervisor.wait_gone(name, DRAIN_RETRY_S) for name in leaving):
+                    deed = "emptied and has no workers any more, as it was drained"
+                    self._tell_branch("branch.emptied", caller, deed)
                     return
-                self._drain_changed.wait(DRAIN_RETRY_S)
         finally:
             self._is_emptying = False
 

@@ -129,17 +129,16 @@ class Moves(Consumers):
             raise NotOwner(known.owner, known.epoch)
         self._check_fit(known)
         with self._only(self._taking, known.name, "is being taken over"):
-            taken = self._members.take(known, timeout_s=self._left_s(deadline))
-            deed = f"moved here from branch {known.owner!r}"
+            # That it has moved is told by whoever decides it, be the caller there still or not.
             self._tell(
-                "instance.moved",
+                "instance.move-asked",
                 caller,
-                deed,
+                f"move from branch {known.owner!r} to here asked",
                 app=known.app,
                 instance=known.name,
                 branch=known.owner,
             )
-        return taken
+            return self._members.take(known, timeout_s=self._left_s(deadline))
 
     def _target(self, instance: Instance, branch: str | None) -> BranchId:
         """Return where an instance is to be moved."""

@@ -61,6 +61,28 @@ def test_a_drained_branch_gives_all_its_instances_away(town: Town, asked: str) -
     assert (kinds.count("branch.drained"), kinds.count("instance.handed-over")) == (1, 6)
 
 
+def test_a_drained_branch_is_empty_only_when_its_workers_have_ended(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    ended: list[bool] = []
+
+    def wait_gone(name: str, timeout_s: float) -> bool:
+        gevent.sleep(0.001)
+        assert timeout_s > 0
+        asked.append(name)
+        return bool(ended)
+
+    monkeypatch.setattr(town["b1"].supervisor, "wait_gone", wait_gone)
+    drain(town)
+    eventually(lambda: len(asked) > 3)
+    kinds = town["b1"].journal.recent
+    assert "branch.emptied" not in [event.kind for event in kinds(99)]
+    ended.append(True)
+    eventually(lambda: town["b1"].last_event().kind == "branch.emptied")
+    assert {f"w{number}" for number in range(6)} <= set(asked)
+
+
 def test_a_few_leave_at_a_time(town: Town) -> None:
     opened, under_way = Event(), [0, 0]
 
@@ -189,7 +211,7 @@ def test_a_branch_that_is_too_busy_to_drain_can_be_drained_later(
 
 def test_a_branch_hands_all_over_before_it_stops(town: Town) -> None:
     put(town, "b1", "p", pinned=True)
-    assert town["b1"].service.drain_and_wait(T) == ["p"]
+    assert town["b1"].service.drain_and_wait(T) == {"p": "it is pinned to branch 'b1'"}
     assert owned(town, "b1") == ["p"]
     assert sorted(town["b1"].supervisor.gone) == [f"w{number}" for number in range(6)]
     assert town["b1"].service.branch("b1").drained is False, "it is to take some when it is back"
@@ -197,7 +219,7 @@ def test_a_branch_hands_all_over_before_it_stops(town: Town) -> None:
 
 def test_a_branch_that_was_drained_before_stays_so(town: Town) -> None:
     town.change("b1", drained=True)
-    assert town["b1"].service.drain_and_wait(T) == []
+    assert town["b1"].service.drain_and_wait(T) == {}
     assert town["b1"].service.branch("b1").drained
 
 
@@ -219,7 +241,7 @@ def test_handing_over_ends_in_time(town: Town, monkeypatch: pytest.MonkeyPatch) 
     handing = gevent.spawn(house.service.drain_and_wait, T)
     eventually(lambda: house.last_event().kind == "instance.not-moved")
     house.clock.advance(T + 1.0)
-    assert len(handing.get(timeout=T)) == 6
+    assert set(handing.get(timeout=T).values()) == {"it could not be moved in time"}
 
 
 def test_a_branch_with_nobody_beside_it_keeps_all(town: Town) -> None:

@@ -74,12 +74,12 @@ def test_an_instance_moves_wherever_that_is_asked(town: Town, asked: str) -> Non
 def test_what_happened_is_told_on_both_sides(town: Town) -> None:
     move(town, branch="b2")
     assert town["b1"].last_event().reason == "handed over to branch 'b2' by otto"
-    assert town["b2"].last_event().reason == "moved here from branch 'b1' by otto"
+    assert town["b2"].last_event().reason == "move from branch 'b1' to here asked by otto"
     kinds = [event.kind for event in town["b3"].service.history("shop", "w1", timeout_s=T)]
     assert kinds == ["instance.created", "instance.handed-over"], "b3 has not heard, and asks b1"
     town.gossip()
     kinds = [event.kind for event in town["b3"].service.history("shop", "w1", timeout_s=T)]
-    assert kinds == ["instance.moved"]
+    assert kinds == ["instance.move-asked"]
 
 
 def test_without_a_branch_it_goes_where_it_fits(town: Town) -> None:
