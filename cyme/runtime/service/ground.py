@@ -13,6 +13,7 @@ from gevent.event import Event as Signalled
 from cyme.core.access import Caller, Role, require
 from cyme.core.branches import BranchState
 from cyme.core.model import App, BranchId, Broker, Instance, Queue, Record, WorkerSpec
+from cyme.core.names import RESERVED_APP_NAMES
 from cyme.core.parameters import role_needed
 from cyme.core.ports import Clock, Control, Members, TaskGateway
 from cyme.core.status import InstanceState, InstanceStatus
@@ -275,7 +276,12 @@ class Ground:
         """
         app = self._replica.app(name)
         if app is None:
-            raise NotFound("app", name, f"PUT /{name}/ creates it.")
+            is_reserved = name in RESERVED_APP_NAMES
+            raise NotFound(
+                "app",
+                name,
+                "That name is reserved." if is_reserved else f"PUT /{name}/ creates it.",
+            )
         return app
 
     def instance(self, name: str, app: str | None = None) -> Instance:

@@ -32,6 +32,13 @@ def test_an_app_keeps_the_broker_that_it_was_created_with(house: House) -> None:
     assert house.service.app_names() == ["shop"]
 
 
+def test_an_app_that_is_not_there_can_be_created_unless_its_name_is_reserved(house: House) -> None:
+    with pytest.raises(NotFound, match="PUT /shop/ creates it"):
+        house.service.app("shop")
+    with pytest.raises(NotFound, match=r"named 'events'\. That name is reserved"):
+        house.service.app("events")
+
+
 def test_a_repeated_put_changes_nothing(house: House) -> None:
     first = _put(house, pool="gevent")
     house.clock.advance(60.0)
