@@ -126,6 +126,8 @@ class Supervisor:
         for name in mine:
             self._prepared.pop(name, None)
         enabled: set[str] = {i.name for i in instances if i.spec.is_enabled is not False}
+        for name in self._prepared.keys() - enabled:
+            del self._prepared[name]
         self._stop_unwanted(mine, enabled)
         for instance in instances:
             if instance.name in mine and instance.name in enabled:
@@ -184,7 +186,8 @@ class Supervisor:
         self._life.after(0.0, self._went_down, worker.instance)
 
     def _went_down(self, instance: str) -> None:
-        if instance in self._prepared and self.worker(instance) is None:
+        wanted = instance in self._prepared and self._life.node.keeps(instance)
+        if wanted and self.worker(instance) is None:
             self._start(instance)
         self.nudge()
 
