@@ -11,8 +11,8 @@ from cyme.core.cluster.effects import Absorb
 from cyme.core.cluster.items import PIDS_MAX, REASON_CHARS_MAX, InstanceNews, Item, key_of
 from cyme.core.cluster.messages import ITEMS_MAX, Items, Rumours
 from cyme.core.cluster.node import learning
-from cyme.core.cluster.node.learning import EPOCH_JUMP_MAX
 from cyme.core.cluster.node.ticking import ABSORB_S
+from cyme.core.cluster.plausibility import EPOCH_JUMP_MAX
 from cyme.core.model import BranchId, Instance
 from cyme.core.status import InstanceState, InstanceStatus
 from tests.core.cluster import known
@@ -301,6 +301,30 @@ def test_nothing_more_is_told_of_an_instance_that_went_to_another_branch() -> No
     assert len(_news(me)) == 1
 
 
+def test_how_an_instance_was_before_it_went_is_not_told_when_it_comes_again() -> None:
+    network, me = _lone()
+    me.write(replace(_mine(), home=BranchId("a")))
+    me.do(me.node.on_status(network.now, "w", _status()))
+    network.run(1.0)
+    me.write(replace(_mine(), home=BranchId("a"), owner=BranchId("a"), epoch=2))
+    network.run(1.0)
+    me.write(replace(_mine(), home=BranchId("a"), epoch=3))
+    network.run(1.0)
+    assert [each.epoch for each in _news(me)] == [1]
+
+
+def test_how_a_kept_worker_is_is_told_when_its_instance_is_taken_back() -> None:
+    network, me = _lone()
+    me.write(_mine())
+    me.do(me.node.on_status(network.now, "w", _status()))
+    network.run(1.0)
+    me.write(_mine(owner=BranchId("a"), epoch=2))
+    assert me.node.keeps("w")
+    me.write(_mine(epoch=3))
+    network.run(1.0)
+    assert [each.epoch for each in _news(me)] == [1, 3]
+
+
 def test_news_of_a_deleted_instance_is_dropped_and_not_taken_in_again() -> None:
     network, me = _lone()
     me.write(_mine())
@@ -328,7 +352,9 @@ def test_an_instance_that_is_created_again_begins_without_news() -> None:
 
 @pytest.mark.parametrize("rumoured", [False, True])
 def test_older_news_is_ignored(rumoured: bool) -> None:
-    _, me = _lone()
+    network, me = _lone()
+    _send(me, known.instance("w", epoch=2))
+    network.run(0.1)
     order = [known.news("w", 5), known.news("w", 6), known.news("w", 1, epoch=2)]
     for number, (news, expected) in enumerate([(1, 1), (0, 1), (1, 1), (2, 2), (1, 2), (0, 2)]):
         if rumoured:

@@ -131,6 +131,10 @@ class Learning(Ground):
         elif before is None or (before.owner, before.epoch) != (after.owner, after.epoch):
             self._tell_news(after)
         self._out += self._ownership.on_applied(now, self._view, before, after)
+        lost = before is not None and before.owner == self._me != after.owner
+        if lost and not self.keeps(after.name):
+            # The worker stops; what it was like says nothing of the next one.
+            self._statuses.pop(after.name, None)
 
     # --- another branch of the same id ----------------------------------------------------------
 
