@@ -177,6 +177,10 @@ DEFAULT_SPEC = WorkerSpec(
 )
 
 
+#: The greatest counter of a stamp that is ever written; receivers refuse those from 2**53 on.
+COUNTER_MAX = 2**53 - 1
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Stamp:
     """When and where a declaration was written: a hybrid logical clock and its origin.
@@ -195,6 +199,8 @@ class Stamp:
         """Return a stamp of ``origin`` that is later than this one and not before ``now_ms``."""
         if now_ms > self.time_ms:
             return Stamp(now_ms, 0, origin)
+        if self.counter >= COUNTER_MAX:
+            return Stamp(self.time_ms + 1, 0, origin)
         return Stamp(self.time_ms, self.counter + 1, origin)
 
 

@@ -25,8 +25,12 @@ MESSAGE_BYTES_MAX = 64 * 1024
 #: repair.
 WAITING_MAX = 10_000
 
-#: Messages kept for those who missed them.
+#: The same by estimated bytes of rumours of others, which others may make large.
+WAITING_BYTES_MAX = 8 * 1024 * 1024
+
+#: Messages kept for those who missed them, and their estimated bytes together.
 KEPT_MAX = 4_096
+KEPT_BYTES_MAX = 8 * 1024 * 1024
 
 #: Rumours that are remembered so that they are passed on once.
 SEEN_MAX = 50_000
@@ -57,8 +61,10 @@ class Outbox:
         self._size_of = size_of
         self._told = 0
         self._news: OrderedDict[Key, Item] = OrderedDict()
-        self._passed_on: deque[Rumour] = deque(maxlen=WAITING_MAX)
-        self._kept: OrderedDict[int, Rumours] = OrderedDict()
+        self._passed_on: deque[tuple[Rumour, int]] = deque()
+        self._passed_on_bytes = 0
+        self._kept: OrderedDict[int, tuple[Rumours, int]] = OrderedDict()
+        self._kept_bytes = 0
         self._flushed_at = float("-inf")
         self.head = 0  # the number of the latest message
 
@@ -69,8 +75,12 @@ class Outbox:
             self._news[key] = item
 
     def pass_on(self, rumour: Rumour) -> None:
-        """Have a rumour of another branch passed on."""
-        self._passed_on.append(rumour)
+        """Have a rumour of another branch passed on; where too many wait, the oldest is not."""
+        size = self._size_of(rumour.item)
+        self._passed_on.append((rumour, size))
+        self._passed_on_bytes += size
+        while len(self._passed_on) > WAITING_MAX or self._passed_on_bytes > WAITING_BYTES_MAX:
+            self._next_passed_on()
 
     @property
     def waits(self) -> bool:
@@ -85,36 +95,49 @@ class Outbox:
         """Return the next message; what does not fit in it waits for the one after."""
         self._flushed_at = now
         self.head += 1
-        message = Rumours(sender=sender, number=self.head, rumours=tuple(self._take()))
-        self._kept[self.head] = message
-        if len(self._kept) > KEPT_MAX:
-            self._kept.popitem(last=False)
+        rumours, size = self._take()
+        message = Rumours(sender=sender, number=self.head, rumours=tuple(rumours))
+        self._kept[self.head] = message, size
+        self._kept_bytes += size
+        while len(self._kept) > KEPT_MAX or self._kept_bytes > KEPT_BYTES_MAX:
+            _, (_, spared) = self._kept.popitem(last=False)
+            self._kept_bytes -= spared
         return message
 
     def again(self, first: int, last: int) -> list[Rumours]:
         """Return messages that somebody missed, as far as they are kept."""
-        numbers = range(max(first, self.head - KEPT_MAX + 1, 1), min(last, self.head) + 1)
-        return [self._kept[number] for number in numbers[:MISSED_MAX]]
+        numbers = range(max(first, self.head - len(self._kept) + 1), min(last, self.head) + 1)
+        return [self._kept[number][0] for number in numbers[:MISSED_MAX]]
 
-    def _take(self) -> list[Rumour]:
+    def _take(self) -> tuple[list[Rumour], int]:
+        """Take what fits into a message, in turn of others and of one's own; with its size.
+
+        So a flood of others holds up no news of this branch.
+        """
         taken: list[Rumour] = []
         size = 0
         while len(taken) < RUMOURS_MAX and self.waits:
-            rumour = self._passed_on[0] if self._passed_on else self._next_news()
-            size += self._size_of(rumour.item)
-            if taken and size > MESSAGE_BYTES_MAX:
+            is_turn_of_others = not self._news or len(taken) % 2 == 0
+            passes_on = bool(self._passed_on) and is_turn_of_others
+            rumour, more = self._passed_on[0] if passes_on else self._next_news()
+            if taken and size + more > MESSAGE_BYTES_MAX:
                 break
-            if self._passed_on:
-                self._passed_on.popleft()
+            if passes_on:
+                self._next_passed_on()
             else:
                 self._news.popitem(last=False)
                 self._told += 1
             taken.append(rumour)
-        return taken
+            size += more
+        return taken, size
 
-    def _next_news(self) -> Rumour:
+    def _next_passed_on(self) -> None:
+        _, size = self._passed_on.popleft()
+        self._passed_on_bytes -= size
+
+    def _next_news(self) -> tuple[Rumour, int]:
         item = next(iter(self._news.values()))
-        return Rumour(self._me, self._boot, self._told + 1, item)
+        return Rumour(self._me, self._boot, self._told + 1, item), self._size_of(item)
 
 
 @dataclass(slots=True)

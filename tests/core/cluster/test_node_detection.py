@@ -9,6 +9,7 @@ import pytest
 from cyme.core.cluster.effects import Reply, Send
 from cyme.core.cluster.messages import Beat, Ping, PingRequest, Pong, Rumours
 from cyme.core.cluster.node.ticking import HELPERS
+from cyme.core.cluster.plausibility import COUNT_JUMP_MAX
 from tests.core.cluster.nodes import (
     ALIVE,
     FAILED,
@@ -225,9 +226,17 @@ def test_only_a_branch_itself_raises_its_incarnation() -> None:
     assert agree(branches)
 
 
-def test_a_word_with_an_incarnation_that_the_branch_never_had_is_refused() -> None:
+def test_a_word_with_an_incarnation_that_the_branch_never_had_is_outdone() -> None:
     _network, me = _lone("a")
-    said = word("me", SUSPECT, by="a", incarnation=1)
+    said = word("me", SUSPECT, by="a", incarnation=COUNT_JUMP_MAX)
+    me.hear(Ping(sender=sender("a"), number=1, target=me.id, about=said))
+    assert me.node.refused == 0
+    assert me.node.statement.incarnation == COUNT_JUMP_MAX + 1
+
+
+def test_a_word_with_an_incarnation_that_no_branch_comes_to_is_refused() -> None:
+    _network, me = _lone("a")
+    said = word("me", SUSPECT, by="a", incarnation=COUNT_JUMP_MAX + 1)
     me.hear(Ping(sender=sender("a"), number=1, target=me.id, about=said))
     assert me.node.refused == 1
     assert me.node.statement.incarnation == 0

@@ -372,3 +372,40 @@ def test_a_rumour_that_comes_by_many_ways_is_passed_on_once(seed: int, count: in
     told = [name[2] for each in _all(outbox) for name in _names(each)]
     assert sorted(told) == list(range(count))
     assert BranchId("me") not in {name[0] for each in _all(outbox) for name in _names(each)}
+
+
+# --- floods --------------------------------------------------------------------------------------
+
+
+def test_a_flood_of_others_holds_up_no_news_of_ones_own() -> None:
+    outbox = _outbox()
+    for number in range(RUMOURS_MAX * 3):
+        outbox.pass_on(rumour("x", number, known.app(f"x{number}")))
+    outbox.tell(known.app("a"))
+    outbox.tell(known.app("b"))
+    first = outbox.flush(NOW, ME)
+    assert _names(first)[:4] == [("x", 1, 0), ("me", 1, 1), ("x", 1, 1), ("me", 1, 2)]
+    assert len(first.rumours) == RUMOURS_MAX
+
+
+def test_rumours_that_wait_are_bounded_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    item = _large("w", 0.5)
+    monkeypatch.setattr(rumours, "WAITING_BYTES_MAX", 3 * weight_of(item))
+    outbox = _outbox()
+    for number in range(5):
+        outbox.pass_on(rumour("x", number, item))
+    told = [name for message in _all(outbox) for name in _names(message)]
+    assert told == [("x", 1, 2), ("x", 1, 3), ("x", 1, 4)]
+    for number in range(5, 8):
+        outbox.pass_on(rumour("x", number, item))
+    assert _names(outbox.flush(NOW, ME)) == [("x", 1, 5), ("x", 1, 6)]
+
+
+def test_messages_that_are_kept_are_bounded_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    item = _large("w", 0.9)
+    monkeypatch.setattr(rumours, "KEPT_BYTES_MAX", 2 * weight_of(item))
+    outbox = _outbox()
+    for number in range(4):
+        outbox.pass_on(rumour("x", number, item))
+    assert [message.number for message in _all(outbox)] == [1, 2, 3, 4]
+    assert [message.number for message in outbox.again(1, 4)] == [3, 4]

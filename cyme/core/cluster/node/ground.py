@@ -116,6 +116,7 @@ class Ground:
         self._view = NodeView(self, self._table)
         self._absorbing: dict[Key, tuple[float, Item]] = {}
         self._statuses: dict[InstanceName, InstanceStatus] = {}
+        self._early: OrderedDict[InstanceName, InstanceNews] = OrderedDict()
         self._news_seq = 0
         self._returned: OrderedDict[BranchId, None] = OrderedDict()
         self._confronted: OrderedDict[BranchId, float] = OrderedDict()

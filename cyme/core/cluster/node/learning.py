@@ -26,17 +26,18 @@ from cyme.core.cluster.messages import (
     Welcome,
 )
 from cyme.core.cluster.node.ground import Ground
+from cyme.core.cluster.plausibility import is_plausible, is_plausible_word
 from cyme.core.cluster.rumours import Outbox
 from cyme.core.model import BranchId, Instance, Record
 
 #: Those who came back are compared with soon, one after the other, in seconds.
 RETURNED_MAX = 1_000
 
-#: An epoch may be so far ahead of what is known of an instance; no fault makes it grow faster.
-EPOCH_JUMP_MAX = 100_000
-
 #: Records of others that are being written at a time; more wait for repair.
 ABSORBING_MAX = 20_000
+
+#: News of instances that wait for the record, or the epoch, that they are of.
+EARLY_NEWS_MAX = 1_000
 
 
 class Learning(Ground):
@@ -46,17 +47,25 @@ class Learning(Ground):
 
     def _take_item(
         self, now: float, item: Item, link: Link | None, *, rumoured: bool = False
-    ) -> None:
-        """Take in an item; who learnt it otherwise than by a rumour makes it one."""
+    ) -> bool:
+        """Take in an item; who learnt it otherwise than by a rumour makes it one.
+
+        Returns:
+            Whether it can be true, so that others are to hear of it.
+        """
+        if isinstance(item, Statement) and item.branch == self._me:
+            return self._take_word_about_me(now, item, link)
+        if not is_plausible(self._table.get(key_of(item)), item):
+            self.refused += 1
+            return False
         match item:
-            case Statement() if item.branch == self._me:
-                self._take_word_about_me(now, item, link)
             case Statement():
                 self._take_statement(now, item, rumoured=rumoured)
             case InstanceNews():
                 self._take_news(item)
             case _:
                 self._take_record(now, item)
+        return True
 
     def _take_statement(self, now: float, word: Statement, *, rumoured: bool = False) -> Change:
         change = self._members.take(now, word)
@@ -100,9 +109,23 @@ class Learning(Ground):
         record = self._view.instance(news.instance)
         if record is not None and record.deleted:
             return
+        if record is None or news.epoch > record.epoch:
+            self._keep_early(news)
+            return
         known = self._table.get(key_of(news))
         if joined(known, news) is not known:
             self._table.put(news)
+
+    def _keep_early(self, news: InstanceNews) -> None:
+        """Keep news of an instance aside until the record comes that it is of.
+
+        It is no part of what is known, so nobody fills the tables with news of nothing.
+        """
+        latest = joined(self._early.pop(news.instance, None), news)
+        assert isinstance(latest, InstanceNews)
+        self._early[news.instance] = latest
+        if len(self._early) > EARLY_NEWS_MAX:
+            self._early.popitem(last=False)
 
     def _take_record(self, now: float, record: Record) -> None:
         key = key_of(record)
@@ -111,7 +134,7 @@ class Learning(Ground):
         latest = joined(expected, record)
         if latest is expected:
             return
-        if not _is_plausible(known, record) or len(self._absorbing) >= ABSORBING_MAX:
+        if len(self._absorbing) >= ABSORBING_MAX:
             self.refused += 1
             return
         self._absorbing[key] = now, latest
@@ -125,6 +148,9 @@ class Learning(Ground):
 
     def _changed(self, now: float, before: Instance | None, after: Instance) -> None:
         self._view.note(now, before, after)
+        early = self._early.pop(after.name, None)
+        if early is not None:
+            self._take_news(early)
         if after.deleted:
             self._statuses.pop(after.name, None)
             self._table.drop(("news", after.name))
@@ -192,15 +218,19 @@ class Learning(Ground):
         """Whether another branch takes part."""
         return any(member.present for member in self._members)
 
-    def _take_word_about_me(self, now: float, word: Statement, link: Link | None) -> None:
+    def _take_word_about_me(self, now: float, word: Statement, link: Link | None) -> bool:
+        """Take in what is said of this branch; return whether it can be true, as others see it."""
         mine = self.statement
-        if word.life == mine.life:
-            if word.incarnation > self._incarnation:
-                self.refused += 1  # nobody else may raise it
-            elif word.order > mine.order:
-                self._refute(link)
-        elif self._is_rival(word):
-            self._challenge(now, word)
+        if not is_plausible_word(mine, word):
+            self.refused += 1
+            return False
+        if word.life != mine.life:
+            if self._is_rival(word):
+                self._challenge(now, word)
+        elif word.order > mine.order:
+            # Nobody else may raise the incarnation. Who did so is outdone, for others believe it.
+            self._refute(link, word.incarnation)
+        return True
 
     def _challenge(self, now: float, rival: Statement) -> None:
         """Ask another life of this branch's id whether it is alive."""
@@ -215,8 +245,8 @@ class Learning(Ground):
         starting = not self._joining.joined
         return word.order > self.statement.order or (starting and word.state in PRESENT)
 
-    def _refute(self, link: Link | None) -> None:
-        self._incarnation += 1
+    def _refute(self, link: Link | None, incarnation: int) -> None:
+        self._incarnation = incarnation + 1
         self._awareness.worse()
         self._say_of_myself()
         if link is not None:
@@ -234,14 +264,6 @@ class Learning(Ground):
 
 def _served(word: Statement) -> str:
     return f" ({word.profile.url})" if word.profile.url else ""
-
-
-def _is_plausible(known: Item | None, record: Record) -> bool:
-    """Tell whether a record can have come about: epochs grow with faults, not by leaps."""
-    if not isinstance(record, Instance):
-        return True
-    epoch = known.epoch if isinstance(known, Instance) else 0
-    return record.epoch <= epoch + EPOCH_JUMP_MAX
 
 
 def _deed(before: Statement | None, after: Statement) -> tuple[str, str] | None:

@@ -128,8 +128,8 @@ class Listening(Learning):
                 continue
             if self._inbox.is_first_sight(rumour):
                 self._members.heard_of(now, rumour.origin)
-                self._take_item(now, rumour.item, None, rumoured=True)
-                self._outbox.pass_on(rumour)
+                if self._take_item(now, rumour.item, None, rumoured=True):
+                    self._outbox.pass_on(rumour)
 
     def _ask_for_missed(self, now: float, sender: Sender, number: int) -> None:
         missed = self._inbox.missed(now, sender, number, self._sender)
@@ -148,10 +148,14 @@ class Listening(Learning):
 
     def _take_ping_request(self, now: float, link: Link, request: PingRequest) -> None:
         """Ping somebody for the sender, who gets the answer under its own number."""
-        target = request.about
-        number = self._pings.new(now, target.branch, link, request.number)
-        ping = self._ping(number, target.branch, target)
-        self._out.append(Send(target.profile.calls_at, ping))
+        target = request.about.branch
+        member = self._members.get(target)
+        if member is None:
+            self.refused += 1  # nobody sends this branch to addresses that it does not know
+            return
+        number = self._pings.new(now, target, link, request.number)
+        ping = self._ping(number, target, request.about)
+        self._out.append(Send(member.statement.profile.calls_at, ping))
 
     def _take_ping(self, now: float, link: Link, ping: Ping) -> None:
         if ping.target != self._me:
@@ -211,8 +215,8 @@ class Listening(Learning):
 
     def _take_welcome(self, now: float, link: Link, welcome: Welcome) -> None:
         for word in welcome.statements:
-            self._take_item(now, word, link)
-            if word.branch == self._me and not welcome.admitted:
+            plausible = self._take_item(now, word, link)
+            if plausible and word.branch == self._me and not welcome.admitted:
                 self._challenge(now, word)
         if not welcome.admitted or self._joining.joined or self._joining.checking:
             return
