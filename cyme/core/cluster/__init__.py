@@ -13,5 +13,7 @@ One idea a file:
 * ``rumours``: spreading news, and noticing that some was missed;
 * ``digests``, ``repair``: making two branches know the same;
 * ``ownership``: who runs an instance when its owner is gone, comes back or hands it over;
+* ``grounds``, ``succession``, ``claims``, ``handovers``: what that is decided by, whose turn it
+  is, taking from a branch that is gone, and from one that is there;
 * ``calls``: a request to another branch, with one effect however often it is tried.
 """

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from cyme.core.branches import BranchState
 from cyme.core.cluster.effects import Effect, Examine, Tell, Write
@@ -27,6 +28,9 @@ from cyme.core.model import BranchId, Instance
 
 #: Orphans are looked for so often, in seconds.
 LOOK_S = 1.0
+
+#: So many of them are considered at one tick at most.
+ORPHANS_MAX = 500
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +70,7 @@ class Claims:
         self._succession = Succession(policy)
         self._claims: dict[str, _Claim] = {}
         self._pauses: dict[str, _Pause] = {}
+        self._orphans: Iterator[str] = iter(())
         self._began: float | None = None
         self._look_at = 0.0
 
@@ -90,9 +95,18 @@ class Claims:
         if self._began is None:
             self._began = self._look_at = now
         effects = self._expire(now)
-        if now >= self._look_at:
+        if not _may_claim(now, view, self._policy):
+            self._pauses.clear()
+            self._orphans = iter(())
+            return effects
+        some = list(islice(self._orphans, ORPHANS_MAX))
+        if not some and now >= self._look_at:
             self._look_at = now + LOOK_S
-            effects += self._look(now, view, room, taken)
+            self._look(view)
+            some = list(islice(self._orphans, ORPHANS_MAX))
+        turns = [self._turn(now, view, name) for name in some if name not in taken]
+        for _, name, rank in sorted(turn for turn in turns if turn)[: max(0, room)]:
+            effects += self._begin(now, view, name, rank)
         return effects
 
     def on_examined(
@@ -170,42 +184,43 @@ class Claims:
 
     # --- looking for orphans --------------------------------------------------------------------
 
-    def _look(self, now: float, view: View, room: int, taken: Collection[str]) -> list[Effect]:
-        if not _may_claim(now, view, self._policy):
-            self._pauses.clear()
-            return []
+    def _look(self, view: View) -> None:
+        """Begin to look for orphans anew; what rests and is no orphan any more is forgotten."""
         self._succession.look(view)
-        due: list[tuple[float, str, int, Instance]] = []
-        paused: dict[str, _Pause] = {}
-        for record, grace_s in self._orphans(view):
-            pause = self._pauses.get(record.name)
-            if pause is not None:
-                paused[record.name] = pause
-            rank = self._rank(view, record)
-            if rank is None or record.name in self._claims or record.name in taken:
-                continue
-            turn = self._gone_since(view, record) + grace_s + rank * self._policy.rank_s
-            if now >= turn and (pause is None or now >= pause.until):
-                due.append((turn, record.name, rank, record))
-        self._pauses = paused
-        effects: list[Effect] = []
-        for _, _, rank, record in sorted(due)[: max(0, room)]:
-            effects += self._examine(now, rank, record)
-        return effects
+        self._pauses = {
+            name: pause
+            for name, pause in self._pauses.items()
+            if self._grace_s(view, view.instance(name)) is not None
+        }
+        self._orphans = self._left_behind(view)
 
-    def _orphans(self, view: View) -> Iterator[tuple[Instance, float]]:
-        """Yield what may be claimed once its grace, in seconds, is over."""
+    def _left_behind(self, view: View) -> Iterator[str]:
+        """Yield the names of the instances of all branches that are gone."""
         for owner in view.owners():
-            grace_s = self._succession.grace_s(view.state(owner))
-            if owner == view.me or grace_s is None:
-                continue
-            for record in view.owned_by(owner):
-                if not record.pinned and record.home != view.me:
-                    yield record, grace_s
+            if self._succession.grace_s(view.state(owner)) is not None:
+                yield from [record.name for record in view.owned_by(owner)]
 
-    def _rank(self, view: View, record: Instance) -> int | None:
+    def _turn(self, now: float, view: View, name: str) -> tuple[float, str, int] | None:
+        """Return since when it is this branch's turn to claim, and its rank; None if it is not."""
+        record = view.instance(name)
+        grace_s = self._grace_s(view, record)
+        if record is None or grace_s is None:
+            return None
         app = view.app(record.app)
-        return None if app is None else self._succession.rank(view.me, record, app)
+        rank = None if app is None else self._succession.rank(view.me, record, app)
+        if rank is None or name in self._claims:
+            return None
+        turn = self._gone_since(view, record) + grace_s + rank * self._policy.rank_s
+        rests_until = self._pauses[name].until if name in self._pauses else turn
+        return (turn, name, rank) if now >= max(turn, rests_until) else None
+
+    def _grace_s(self, view: View, record: Instance | None) -> float | None:
+        """Return for how many seconds an instance is left to its owner, None if for ever."""
+        if record is None or record.deleted or record.pinned:
+            return None
+        if view.me in {record.owner, record.home}:
+            return None
+        return self._succession.grace_s(view.state(record.owner))
 
     def _gone_since(self, view: View, record: Instance) -> float:
         assert self._began is not None
@@ -213,7 +228,9 @@ class Claims:
 
     # --- one claim ------------------------------------------------------------------------------
 
-    def _examine(self, now: float, rank: int, record: Instance) -> list[Effect]:
+    def _begin(self, now: float, view: View, name: str, rank: int) -> list[Effect]:
+        record = view.instance(name)
+        assert record is not None
         claim = _Claim(record=record, rank=rank, deadline=now + self._policy.examine_s)
         if record.epoch >= EPOCH_MAX:
             return self._put_off(
@@ -228,9 +245,9 @@ class Claims:
 
     def _claim(self, now: float, view: View, claim: _Claim) -> list[Effect]:
         record = claim.record
-        grace_s = self._succession.grace_s(view.state(record.owner))
         room = view.profile.instances_max > view.owned(view.me)
-        if not room or grace_s is None or not _may_claim(now, view, self._policy):
+        gone = self._grace_s(view, record) is not None
+        if not room or not gone or not _may_claim(now, view, self._policy):
             del self._claims[record.name]
             return []
         claim.writing, claim.deadline = True, now + self._policy.write_s

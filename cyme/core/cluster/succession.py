@@ -8,7 +8,7 @@ changes the order of no others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from cyme.core.branches import BranchState
@@ -17,6 +17,9 @@ from cyme.core.cluster.members import Statement
 from cyme.core.model import App, BranchId, Instance
 
 Labels = tuple[tuple[str, str], ...]
+
+#: Candidates for instances of the same labels, sorted; the values mean nothing.
+Group = Mapping[BranchId, None]
 
 #: So many hashes are worked out at one look at most; the rest has time until the next.
 HASHES_MAX = 20_000
@@ -33,9 +36,9 @@ class Succession:
         self._policy = policy
         self._most_failed = False
         self._able: tuple[tuple[BranchId, frozenset[tuple[str, str]]], ...] = ()
-        self._groups: dict[Labels, tuple[BranchId, ...]] = {}
-        self._ranks: dict[str, tuple[tuple[BranchId, ...], int]] = {}
-        self._asked: dict[str, tuple[tuple[BranchId, ...], int]] = {}
+        self._groups: dict[Labels, Group] = {}
+        self._ranks: dict[str, tuple[Group, int]] = {}
+        self._asked: dict[str, tuple[Group, int]] = {}
         self._hashes_left = 0
 
     def look(self, view: View) -> None:
@@ -90,10 +93,10 @@ class Succession:
         self._asked[instance.name] = known
         return known[1]
 
-    def _group(self, labels: Labels) -> tuple[BranchId, ...]:
-        """Return the candidates that carry all the labels, sorted."""
+    def _group(self, labels: Labels) -> Group:
+        """Return the candidates that carry all the labels."""
         if labels not in self._groups:
-            self._groups[labels] = tuple(
+            self._groups[labels] = dict.fromkeys(
                 branch for branch, theirs in self._able if theirs.issuperset(labels)
             )
         return self._groups[labels]
@@ -111,7 +114,8 @@ def _most_failed(view: View, statements: Sequence[Statement]) -> bool:
 
 
 def _labels(instance: Instance, app: App) -> Labels:
-    return instance.spec.over(app.spec).labels or ()
+    own = instance.spec.labels
+    return (app.spec.labels if own is None else own) or ()
 
 
 def _score(name: str, branch: BranchId) -> tuple[bytes, BranchId]:
