@@ -39,6 +39,9 @@ ABSORBED_MAX = 1000
 #: With so many records of a kind none of other branches is taken in beside them.
 HELD_MAX: Mapping[type[Record], int] = {App: 10_000, Instance: 100_000, Queue: 100_000}
 
+#: Records are stamped with a clock that may be ahead of this one's by so much, in seconds.
+CLOCK_AHEAD_S_MAX = 24 * 3600.0
+
 #: What is dropped is told at most so often.
 DROPPED_TOLD_PERIOD_S = 60.0
 
@@ -143,8 +146,8 @@ class Replica(Catalogue):
             timeout_s: How long it may take, in seconds.
 
         Returns:
-            What was not taken in: what there is no room for, what no database stores, and
-            tombstones of what was forgotten here.
+            What was not taken in: what there is no room for, what no database stores, what is
+            stamped too far ahead, and tombstones of what was forgotten here.
 
         Raises:
             TooLarge: There are too many; nothing changed.
@@ -248,12 +251,17 @@ class Replica(Catalogue):
         it would be given back to whoever forgets it next, and so on for ever.
         """
         now = self._clock.wall()
+        ahead_ms = (now + CLOCK_AHEAD_S_MAX) * 1000
         room = {kind: most - self.count(kind) for kind, most in HELD_MAX.items()}
         accepted = []
         for record in records:
             known = self.same(record)
             since = known.created_at if known is not None else math.inf
             if _is_outdated(record, now) and record.updated_at < since:
+                continue
+            if record.stamp.time_ms > ahead_ms:
+                # All later stamps here would follow it.
+                self._tell_dropped("it is stamped more than a day ahead of the clock here")
                 continue
             if known is None:
                 if room[type(record)] <= 0:

@@ -20,8 +20,6 @@ import gevent
 from gevent.event import AsyncResult
 from gevent.event import Event as Signalled
 from gevent.pool import Pool
-from gevent.queue import Full
-from gevent.queue import Queue as Inbox
 
 from cyme.core.cluster.effects import (
     Abandon,
@@ -40,17 +38,20 @@ from cyme.core.cluster.effects import (
     Tell,
     Write,
 )
-from cyme.core.cluster.messages import ITEMS_MAX, Message
+from cyme.core.cluster.messages import Message
 from cyme.core.cluster.node import LAG_S_MAX, TICK_S, Node, NodeSettings
 from cyme.core.cluster.ownership import Verdict
 from cyme.core.model import Instance, Record
 from cyme.core.ports import Clock, Links
 from cyme.core.status import InstanceStatus
-from cyme.errors import CymeError, ProtocolError, Unavailable
+from cyme.errors import CymeError, Overloaded, ProtocolError, Unavailable
 from cyme.runtime.cluster import wire
+from cyme.runtime.cluster.absorbing import Absorbing
 from cyme.runtime.cluster.encoding import encode_error
+from cyme.runtime.cluster.ration import Ration
+from cyme.runtime.cluster.seldom import Seldom
 from cyme.runtime.journal import Journal
-from cyme.runtime.replica import TOMBSTONE_S, Replica
+from cyme.runtime.replica import Replica
 
 logger = logging.getLogger(__name__)
 
@@ -66,18 +67,16 @@ ABSORB_BATCHES_MAX = 1_000
 ABSORB_TIMEOUT_S = 10.0
 WRITE_TIMEOUT_S = 10.0
 
-#: Records are stamped with a clock that may be ahead of this one's by so much, in seconds.
-CLOCK_AHEAD_S_MAX = 24 * 3600.0
-
 EXAMINATIONS_MAX = 8
 WRITES_MAX = 64
 PERFORMING_MAX = 256
 
-#: The last words have so long to go out, in seconds.
-LINKS_STOP_TIMEOUT_S = 1.0
+#: Events of branches: so many at once, as when a cluster forms, and so many a second later.
+TOLD_AT_ONCE_MAX = 500
+TOLD_PER_S = 2.0
 
-#: Faults of one kind are logged so often, in seconds.
-LOG_PERIOD_S = 10.0
+#: Each part has so long to end, the last words to go out among them, in seconds.
+PART_STOP_TIMEOUT_S = 1.0
 
 
 class Hands(Protocol):
@@ -151,7 +150,8 @@ class Driver:
         self._perform: Performer | None = None
         self._effects: deque[Effect] = deque()
         self._performing = False
-        self._to_absorb: Inbox[tuple[Record, ...]] = Inbox(ABSORB_BATCHES_MAX)
+        self._absorbing = Absorbing(replica, clock, self._not_absorbed)
+        self._seldom = Seldom(logger, clock)
         self._to_remember: tuple[str, ...] | None = None
         self._wake_memory = Signalled()
         self._calls: dict[str, AsyncResult[Settle]] = {}
@@ -165,7 +165,7 @@ class Driver:
         self._joined = Signalled()
         self._halted = ""
         self._ticked_at = float("-inf")
-        self._logged_at: dict[str, float] = {}
+        self._ration = Ration(TOLD_AT_ONCE_MAX, TOLD_PER_S)
         self.faults = 0
 
     # --- life -----------------------------------------------------------------------------------
@@ -178,11 +178,8 @@ class Driver:
         now = self._clock.monotonic()
         self._ticked_at = now
         self.do(self.node.start(now))
-        self._greenlets = [
-            gevent.spawn(self._tick),
-            gevent.spawn(self._absorb_in_turn),
-            gevent.spawn(self._remember_in_turn),
-        ]
+        self._absorbing.start()
+        self._greenlets = [gevent.spawn(self._tick), gevent.spawn(self._remember_in_turn)]
 
     def attach(self, hands: Hands, examine: Examination) -> None:
         """Say who starts workers, and who examines whether they may be started."""
@@ -206,12 +203,13 @@ class Driver:
     def stop(self) -> None:
         """Say that this branch has stopped, and close the sockets."""
         self.do(self.node.left(self.now()))
-        gevent.killall(self._greenlets, timeout=1.0)
+        gevent.killall(self._greenlets, timeout=PART_STOP_TIMEOUT_S)
+        self._absorbing.stop(PART_STOP_TIMEOUT_S)
         for pool in (self._performed, self._waiting, self._examinations, self._writes):
-            pool.kill(timeout=1.0)
+            pool.kill(timeout=PART_STOP_TIMEOUT_S)
         if self._to_remember is not None:
             self._remember(self._to_remember)
-        self._links.stop(LINKS_STOP_TIMEOUT_S)
+        self._links.stop(PART_STOP_TIMEOUT_S)
 
     # --- what others ask ------------------------------------------------------------------------
 
@@ -286,7 +284,7 @@ class Driver:
             return wire.unpack(frames, cluster=self._cluster, published=published)
         except ProtocolError as exc:
             self.faults += 1
-            self._log_seldom("a message was dropped", exc.detail)
+            self._seldom.warn("a message was dropped", exc.detail)
             return None
 
     # --- what happens to the records ------------------------------------------------------------
@@ -317,13 +315,7 @@ class Driver:
             case Listen():
                 self._links.listen(effect.endpoints)
             case Tell():
-                self._journal.record(
-                    effect.kind,
-                    effect.reason,
-                    app=effect.app,
-                    instance=effect.instance,
-                    **effect.data,
-                )
+                self._record(effect)
             case Remember():
                 self._to_remember = effect.endpoints
                 self._wake_memory.set()
@@ -338,7 +330,7 @@ class Driver:
         """Begin what takes its time."""
         match effect:
             case Absorb():
-                self._queue_absorb(effect.records)
+                self._absorbing.take(effect.records)
             case Write():
                 self._spawn(self._writes, self._write, effect.instance)
             case Examine():
@@ -348,22 +340,55 @@ class Driver:
             case Abandon():
                 self._abandon(effect.instance)
             case Perform():
-                waits = self._perform is not None and self._perform.waits(effect.method)
-                pool = self._waiting if waits else self._performed
-                self._spawn(pool, self._serve_call, effect)
+                self._take_call(effect)
+
+    def _record(self, told: Tell) -> None:
+        """Tell the journal; what is said of branches comes from others, and so has a limit."""
+        if told.instance is None and not self._ration.take(self.now()):
+            self._seldom.warn(
+                "an event was left out, as were others", f"{told.kind}, {told.reason}"
+            )
+            return
+        self._journal.record(
+            told.kind, told.reason, app=told.app, instance=told.instance, **told.data
+        )
+
+    def _take_call(self, asked: Perform) -> None:
+        """Begin to perform a call of another branch, or answer at once that there are too many."""
+        waits = self._perform is not None and self._perform.waits(asked.method)
+        pool = self._waiting if waits else self._performed
+        if pool.full():
+            busy = encode_error(
+                Overloaded("The branch performs too many calls already. Try again.")
+            )
+            self.do(self.node.on_performed(self.now(), asked.call, ok=False, value=busy))
+        else:
+            self._spawn(pool, self._serve_call, asked)
+
+    def _begin_call(self, asked: Perform) -> None:
+        waits = self._perform is not None and self._perform.waits(asked.method)
+        pool = self._waiting if waits else self._performed
+        if pool.full():
+            error = Overloaded("The branch has too many calls of others under way. Try again.")
+            self._answer(asked.call, ok=False, value=encode_error(error))
+        else:
+            self._spawn(pool, self._serve_call, asked)
+
+    def _answer(self, call: str, *, ok: bool, value: bytes) -> None:
+        self.do(self.node.on_performed(self.now(), call, ok=ok, value=value))
 
     def _pack_and(self, send: Callable[[Sequence[bytes]], None], message: Message) -> None:
         try:
             frames = wire.pack(message, cluster=self._cluster)
         except CymeError as exc:
-            self._log_seldom("a message could not be sent", exc.detail)
+            self._seldom.warn("a message could not be sent", exc.detail)
             return
         send(frames)
 
     def _spawn(self, pool: Pool, perform: Callable[..., None], *arguments: object) -> None:
         """Run something in a pool; what finds it full is not done, and will be asked for again."""
         if pool.full():
-            self._log_seldom("too much to do at once", perform.__name__)
+            self._seldom.warn("too much to do at once", perform.__name__)
             return
         pool.spawn(self._guarded, perform, *arguments)
 
@@ -406,48 +431,14 @@ class Driver:
 
     # --- what takes its time --------------------------------------------------------------------
 
-    def _queue_absorb(self, records: tuple[Record, ...]) -> None:
-        ahead_ms = int((self._clock.wall() + CLOCK_AHEAD_S_MAX) * 1000)
-        expired_at = self._clock.wall() - TOMBSTONE_S
-        refused = [
-            record
-            for record in records
-            if record.stamp.time_ms > ahead_ms
-            or (record.deleted and record.updated_at < expired_at)
-        ]
-        if refused:
-            self._not_absorbed(
-                refused, "they are stamped more than a day ahead, or are tombstones of long ago"
-            )
-        try:
-            self._to_absorb.put_nowait(tuple(each for each in records if each not in refused))
-        except Full:
-            self._not_absorbed(records, "too many wait for the disk")
-
-    def _absorb_in_turn(self) -> None:
-        while True:
-            batch = list(self._to_absorb.get())
-            while not self._to_absorb.empty() and len(batch) < ITEMS_MAX:
-                batch += self._to_absorb.get_nowait()
-            try:
-                refused = self._replica.absorb(batch, ABSORB_TIMEOUT_S)
-                if refused:
-                    self._not_absorbed(refused, "there is no room for them, or they cannot be kept")
-            except CymeError as exc:
-                self._not_absorbed(batch, exc.detail)
-            except Exception:  # the top of a greenlet; it must go on
-                logger.exception("taking in records of other branches failed")
-
-    def _not_absorbed(self, records: Sequence[Record], why: str) -> None:
-        """Leave records of others to a later comparison."""
-        self._log_seldom("records of other branches were not taken in", why)
+    def _not_absorbed(self, records: Sequence[Record]) -> None:
         self.do(self.node.on_not_absorbed(self.now(), records))
 
     def _write(self, instance: Instance) -> None:
         try:
             self._replica.commit([instance], WRITE_TIMEOUT_S)
         except CymeError as exc:
-            self._log_seldom("a change of ownership could not be stored", exc.detail)
+            self._seldom.warn("a change of ownership could not be stored", exc.detail)
             self.do(self.node.on_not_written(self.now(), instance))
 
     def _find_out(self, instance: Instance) -> None:
@@ -461,7 +452,7 @@ class Driver:
         if self._perform is not None:
             left_s = max(0.0, asked.deadline - self.now())
             ok, value = self._perform(asked.method, asked.arguments, timeout_s=left_s)
-        self.do(self.node.on_performed(self.now(), asked.call, ok=ok, value=value))
+        self._answer(asked.call, ok=ok, value=value)
 
     def _remember_in_turn(self) -> None:
         while True:
@@ -473,7 +464,7 @@ class Driver:
             try:
                 self._remember(endpoints)
             except CymeError as exc:
-                self._log_seldom("the addresses of branches could not be kept", exc.detail)
+                self._seldom.warn("the addresses of branches could not be kept", exc.detail)
             gevent.sleep(TICK_S)
 
     # --- time -----------------------------------------------------------------------------------
@@ -497,9 +488,3 @@ class Driver:
             self._joined.set()
         if self._hands is not None and not could_act and self.may_act():
             self._hands.nudge()
-
-    def _log_seldom(self, what: str, why: str) -> None:
-        now = self.now()
-        if now >= self._logged_at.get(what, float("-inf")) + LOG_PERIOD_S:
-            self._logged_at[what] = now
-            logger.warning("%s: %s", what, why)
