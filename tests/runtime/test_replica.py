@@ -508,3 +508,13 @@ def test_tells_all_records_and_which_are_current(replica: Replica) -> None:
     assert not replica.is_current(QUEUE)
     assert not replica.is_current(TAKEN)
     assert not replica.is_current(records.app("unknown"))
+
+
+def test_what_is_stamped_too_far_ahead_is_not_taken_in(replica: Replica, clock: FakeClock) -> None:
+    ahead_ms = int((clock.wall() + module.CLOCK_AHEAD_S_MAX) * 1000)
+    far = replace(records.app("far"), stamp=Stamp(ahead_ms + 1, 0, "b2"))
+    near = replace(records.app("near"), stamp=Stamp(ahead_ms, 0, "b2"))
+    assert replica.absorb([far, near], 1.0) == [far]
+    assert replica.app("far") is None
+    assert replica.app("near") == near
+    assert replica.next_stamp().time_ms == ahead_ms
