@@ -100,13 +100,20 @@ class RawPeer:
 
 
 class Watch:
-    """Measures by how much the hub is late, and by how much the process grows."""
+    """Measures how long others on the hub wait for their turn, and how the process grows.
+
+    Attributes:
+        late_s: How late a greenlet was woken at most; a busy machine adds to it.
+        busy_s: How long the hub computed at most until it was woken; whatever else is busy.
+        grown_mib: By how much the process was larger at most than in the beginning.
+    """
 
     def __init__(self) -> None:
         self._process = psutil.Process()
         self._memory = self._process.memory_info().rss
         self._greenlet: gevent.Greenlet | None = None
         self.late_s = 0.0
+        self.busy_s = 0.0
         self.grown_mib = 0.0
 
     def __enter__(self) -> Watch:
@@ -120,8 +127,9 @@ class Watch:
     def _look(self) -> None:
         period_s = 0.01
         while True:
-            began = time.monotonic()
+            began, computed = time.monotonic(), time.thread_time()
             gevent.sleep(period_s)
+            self.busy_s = max(self.busy_s, time.thread_time() - computed)
             self.late_s = max(self.late_s, time.monotonic() - began - period_s)
             grown = (self._process.memory_info().rss - self._memory) / 2**20
             self.grown_mib = max(self.grown_mib, grown)

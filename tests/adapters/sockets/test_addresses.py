@@ -62,7 +62,7 @@ def test_a_name_server_that_hangs_holds_up_nothing(branches: Branches, resolver:
     sleep = monkey.get_original("time", "sleep")
 
     def hang() -> list[str]:
-        sleep(1.0)
+        sleep(2.0)
         return ["127.0.0.1"]
 
     resolver(hang)
@@ -71,10 +71,10 @@ def test_a_name_server_that_hangs_holds_up_nothing(branches: Branches, resolver:
     with Watch() as watch:
         caller.links.send(by_name, [b"ping", b"by name"])
         caller.links.send(called.links.calls_at, [b"ping", b"by address"])
-        eventually(lambda: [b"pong", b"by address"] in caller.inlet.messages, 0.9)
+        eventually(lambda: [b"pong", b"by address"] in caller.inlet.messages, 1.9)
         assert [b"ping", b"by name"] not in called.inlet.messages
         eventually(lambda: [b"pong", b"by name"] in caller.inlet.messages)
-    assert watch.late_s < 0.5
+    assert watch.late_s < 1.5
 
 
 def test_connections_follow_a_name_to_another_address(

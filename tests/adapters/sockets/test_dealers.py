@@ -50,9 +50,10 @@ def test_what_was_sent_by_a_connection_that_gives_way_arrives(
     caller, one, other = branches(), branches(), branches()
     _pinged(caller, one)
     for number in range(100):
-        caller.links.send(one.links.calls_at, [b"%d" % number])
-    _pinged(caller, other)
-    eventually(lambda: [b"99"] in one.inlet.messages)
+        caller.links.send(one.links.calls_at, [b"%d" % number, b"x" * 100_000])
+    caller.links.send(other.links.calls_at, [b"the other"])
+    eventually(lambda: len(one.inlet.messages) == 101)
+    assert one.inlet.messages[-1][0] == b"99"
 
 
 def test_an_idle_connection_is_closed_and_a_used_one_is_not(
