@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from cyme.core.branches import BranchState
@@ -24,7 +23,7 @@ from cyme.core.cluster.effects import (
     Tell,
     Write,
 )
-from cyme.core.cluster.items import Item, Key, joined, key_of
+from cyme.core.cluster.items import Item, key_of
 from cyme.core.cluster.members import Profile, Statement
 from cyme.core.cluster.messages import Beat, Hello, Message, Rumour, Sender
 from cyme.core.cluster.node import TICK_S, Node, NodeSettings
@@ -113,19 +112,27 @@ class Branch:
         id: Its id.
         host: Where it is.
         effects: All its effects, each with the time.
+        settings: What it was told at its start.
+        node: What it drives.
         disk: Its records.
         disk_s: How long the disk takes, in seconds; None if it never ends.
         known: The addresses that it remembers.
+        hears: The addresses that it listens to.
+        up: Whether it runs.
+        paused: Whether it is stopped as by SIGSTOP.
+        waiting: What arrived meanwhile.
     """
 
-    def __init__(self, network: Network, host: str, settings: NodeSettings) -> None:
+    def __init__(
+        self, network: Network, host: str, settings: NodeSettings, records: Iterable[Record]
+    ) -> None:
         self.id = settings.branch
         self.host = host
-        self.link = f"{host}/{settings.boot}/{settings.profile.nonce}".encode()
-        self.node = Node(settings, [])
+        self.link: Link = f"{host}/{settings.boot}/{settings.profile.nonce}".encode()
         self.settings = settings
         self.effects: list[tuple[float, Effect]] = []
-        self.disk: dict[Key, Record] = {}
+        self.disk = {key_of(record): record for record in records}
+        self.node = Node(settings, self.disk.values())
         self.disk_s: float | None = 0.005
         self.known = settings.known
         self.hears: frozenset[str] = frozenset()
@@ -222,6 +229,7 @@ class Network:
         at: str | None = None,
         boot: int = 1,
         nonce: str | None = None,
+        url: str | None = None,
         joins: Sequence[str | Branch] = (),
         known: Sequence[str] = (),
         records: Sequence[Record] = (),
@@ -232,16 +240,13 @@ class Network:
         told = NodeSettings(
             branch=BranchId(id_),
             boot=boot,
-            profile=profile(host, nonce),
+            profile=profile(host, nonce, url=url),
             seed=int.from_bytes(f"{id_}{boot}".encode(), "big"),
             joins=tuple(calls_at(seed if isinstance(seed, str) else seed.host) for seed in joins),
             known=tuple(known),
             **settings,
         )
-        branch = Branch(self, host, told)
-        branch.node = Node(told, records)
-        branch.disk = {key_of(record): record for record in records}
-        return branch
+        return Branch(self, host, told, records)
 
     def start(self, branch: Branch) -> Branch:
         """Bring a branch up."""
@@ -395,8 +400,7 @@ class Network:
         if not branch.up:
             return
         for record in records:
-            after = joined(branch.disk.get(key_of(record)), record)
-            branch.disk[key_of(record)] = after  # type: ignore[assignment]
+            branch.disk[key_of(record)] = merged(branch.disk.get(key_of(record)), record)
         now_there = [branch.disk[key_of(record)] for record in records]
         branch.do(branch.node.on_applied(self.now, now_there, here=here))
 
@@ -408,11 +412,6 @@ def agree(branches: Iterable[Branch]) -> bool:
     return len({branch.node.digest for branch in some}) == 1 and all(
         {id_ for id_, state in branch.sees().items() if state is ALIVE} >= ids for branch in some
     )
-
-
-def with_profile(statement: Statement, **said: Any) -> Statement:
-    """Return a statement about a branch that says something else of itself."""
-    return replace(statement, profile=replace(statement.profile, **said))
 
 
 def hello(branch: str, *, boot: int = 1, at: str | None = None, **said: Any) -> Hello:

@@ -381,3 +381,10 @@ def test_members_may_change_while_they_are_gone_through() -> None:
     for member in members:
         members.take(NOW, word(f"{member.statement.branch}2"))
     assert len(members) == 4
+
+
+def test_a_life_of_a_branch_is_told_from_every_other() -> None:
+    said = word("a", boot=2)
+    assert word("a", SUSPECT, by="b", boot=2, incarnation=3).life == said.life
+    assert word("a", boot=2, nonce="other").life != said.life
+    assert word("a", boot=1).life < said.life < word("a", boot=3).life

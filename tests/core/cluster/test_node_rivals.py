@@ -18,13 +18,11 @@ from tests.core.cluster.nodes import (
     Branch,
     Network,
     agree,
-    calls_at,
     hello,
     messages,
     profile,
     rumour,
     sender,
-    with_profile,
     word,
 )
 
@@ -57,12 +55,8 @@ def test_a_copy_of_a_living_branch_refuses_to_start_and_the_branch_goes_on(boot:
 
 def test_the_addresses_of_the_apis_are_named_where_there_are_any() -> None:
     network = Network()
-    one = _joined(network, at="h1")
-    one.do(one.node.change_profile(network.now, replace(profile("h1"), url="http://h1:8000")))
-    copy = network.make("x", at="h2")
-    copy.settings = replace(copy.settings, profile=profile("h2", url="http://h2:9000"))
-    copy.node = type(copy.node)(copy.settings, [])
-    network.start(copy)
+    one = _joined(network, at="h1", url="http://h1:8000")
+    copy = network.add("x", at="h2", url="http://h2:9000")
     copy.find(one)
     network.run(0.5)
     assert copy.halted is not None
@@ -350,11 +344,3 @@ def test_who_greets_is_let_in_where_it_is_sure_to_be_the_only_one(
     said = one.node.word("x")
     assert said is not None
     assert said.profile == greeting.profile if admitted else said == known
-
-
-def test_what_is_said_of_a_branch_is_of_its_life() -> None:
-    said = with_profile(word("x"), url="http://x")
-    assert said.life == word("x").life
-    assert said.life != word("x", nonce="other").life
-    assert said.life < word("x", boot=2).life
-    assert calls_at("x") == said.profile.calls_at

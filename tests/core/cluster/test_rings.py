@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ def _rings(me: str, others: list[str]) -> Rings:
     return rings
 
 
+@cache
 def _chosen(count: int) -> dict[str, set[str]]:
     """Return whom each of so many branches listens to."""
     names = [f"branch{number}" for number in range(count)]
@@ -34,7 +36,7 @@ def test_up_to_eleven_branches_all_listen_to_all(count: int) -> None:
     assert all(chosen[name] == chosen.keys() - {name} for name in chosen)
 
 
-@pytest.mark.parametrize("count", [RINGS + 2, 20, 60, 200])
+@pytest.mark.parametrize("count", [RINGS + 2, 20, 120])
 def test_beyond_that_each_listens_to_at_most_ten_and_is_listened_to(count: int) -> None:
     chosen = _chosen(count)
     assert all(len(others) <= RINGS for others in chosen.values())
@@ -44,7 +46,7 @@ def test_beyond_that_each_listens_to_at_most_ten_and_is_listened_to(count: int) 
     assert max(listeners.values()) <= RINGS
 
 
-@pytest.mark.parametrize("count", [12, 60, 200])
+@pytest.mark.parametrize("count", [12, 20, 120])
 def test_what_one_tells_reaches_all_in_a_few_steps(count: int) -> None:
     chosen = _chosen(count)
     reached = {"branch0"}
@@ -54,8 +56,8 @@ def test_what_one_tells_reaches_all_in_a_few_steps(count: int) -> None:
 
 
 def test_every_ring_is_another_permutation() -> None:
-    chosen = _chosen(200)
-    assert sum(len(others) for others in chosen.values()) > 200 * (RINGS - 1)
+    chosen = _chosen(120)
+    assert sum(len(others) for others in chosen.values()) > 120 * (RINGS - 1)
 
 
 @given(st.lists(st.tuples(st.booleans(), names), max_size=60))
