@@ -187,7 +187,7 @@ class DirectoryLocked(StartupError):
 
 
 class AddressUnavailable(StartupError):
-    """The HTTP address cannot be bound."""
+    """An address, of HTTP or of the cluster, cannot be bound."""
 
     exit_code = 5
 
