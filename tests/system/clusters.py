@@ -13,12 +13,12 @@ from tests.waiting import eventually
 AnyBranch = TypeVar("AnyBranch", bound=Branch)
 
 
-def launch_all(branches: Sequence[Branch]) -> None:
+def launch_all(branches: Sequence[Branch], timeout_s: float = 30.0) -> None:
     """Start branches beside one another, and wait until all of them are ready."""
     for branch in branches:
         branch.launch()
     for branch in branches:
-        branch.wait_ready()
+        branch.wait_ready(timeout_s)
 
 
 def everywhere(
@@ -36,7 +36,13 @@ def know(branches: Iterable[Branch], states: dict[str, str], timeout_s: float = 
 
 def know_each_other(branches: Sequence[Branch], timeout_s: float = 20.0) -> None:
     """Wait until all branches hold all of them, and no others, to be alive."""
-    know(branches, {branch.name: "alive" for branch in branches}, timeout_s)
+    names = {branch.name for branch in branches}
+    everywhere(branches, lambda branch: alive(branch) == names, timeout_s)
+
+
+def alive(branch: Branch) -> set[str]:
+    """Return the branches that one holds to be alive."""
+    return {name for name, state in branch.states().items() if state == "alive"}
 
 
 def agree(branches: Iterable[Branch], timeout_s: float = 30.0) -> None:
@@ -50,11 +56,12 @@ def copies(branches: Iterable[Branch], instance: str) -> list[str]:
 
 
 def owned_by(branch: Branch, instance: str) -> None:
-    """Put an instance on a branch, from which it may go."""
-    branch.put(f"/foo/instances/{instance}/")
+    """Have an instance run on a branch, from which it may go."""
+    branch.put(f"/foo/instances/{instance}/", is_enabled=False)
     if branch.owner("foo", instance) != branch.name:
         reply = branch.post(f"/foo/instances/{instance}/move/?branch={branch.name}")
         assert reply.status == 200, reply.body
+    branch.put(f"/foo/instances/{instance}/", is_enabled=True)
     branch.running("foo", instance)
 
 
