@@ -317,12 +317,12 @@ def branch_reply(branch: BranchInfo, instances: int, vitals: BranchVitals | None
         drained=branch.drained,
         capacity=branch.instances_max,
         instances=instances,
-        load=vitals.load if vitals is not None else None,
-        hub_lag_s=vitals.hub_lag_s if vitals is not None else None,
+        load=_rounded(vitals.load) if vitals is not None else None,
+        hub_lag_s=_rounded(vitals.hub_lag_s) if vitals is not None else None,
         boot=branch.boot,
         incarnation=branch.incarnation,
         since=_moment(branch.since),
-        heard_s=branch.heard_s,
+        heard_s=_rounded(branch.heard_s),
         accused_by=branch.accused_by,
     )
 
@@ -346,7 +346,7 @@ def cluster_reply(view: ClusterView, instances: Mapping[str, int]) -> ClusterRep
                 incarnation=each.incarnation,
                 boot=each.boot,
                 since=_moment(each.since),
-                heard_s=each.heard_s,
+                heard_s=_rounded(each.heard_s),
                 accused_by=each.accused_by,
                 instances=instances.get(each.id, 0),
                 epochs=view.epochs.get(each.id, 0),
@@ -393,6 +393,11 @@ def event_reply(event: Event) -> EventReply:
         instance=event.instance,
         data=event.data,
     )
+
+
+def _rounded(figure: float) -> float:
+    """Return a figure as it is to be read; more digits than these say nothing."""
+    return round(figure, 3)
 
 
 def _moment(seconds: float) -> datetime:

@@ -16,7 +16,7 @@ from cyme.testing import WALL_S
 from tests.api.branch import OPERATOR, VIEWER, FakeBranch
 from tests.waiting import eventually
 
-VITALS = BranchVitals(load=3.0, hub_lag_s=0.5, instances=7, as_of=WALL_S)
+VITALS = BranchVitals(load=3.00049, hub_lag_s=0.4999999, instances=7, as_of=WALL_S)
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def _neighbour(branch: FakeBranch) -> None:
         boot=4,
         incarnation=2,
         since=WALL_S,
-        heard_s=2.7,
+        heard_s=2.70049,
     )
 
 
