@@ -12,10 +12,13 @@ FRAME_BYTES_MAX = 1024 * 1024
 
 #: Connections that wait to be accepted.
 BACKLOG = 1024
-#: Messages that wait in a pipe to or from one peer; those that do not fit are dropped.
-WAITING_MAX = 1000
-#: The subscriber hears many at once, and a gap costs a repair.
-SUB_WAITING_MAX = 4000
+#: Messages that wait in the pipe to one peer; those that do not fit are dropped.
+SENT_WAITING_MAX = 256
+#: Messages of one peer that wait to be read; then its connection is not read either, and what it
+#: sends waits with it. Each may have a megabyte, and a peer may send faster than is read here.
+RECEIVED_WAITING_MAX = 32
+#: The subscriber stalls with the hub, and a publisher says a handful of things a second.
+SUB_WAITING_MAX = 64
 
 #: Both ends look after a connection by themselves: a peer's machine that is gone says nothing.
 HEARTBEAT_S = 2.0
@@ -39,8 +42,8 @@ def new_socket(context: Context, kind: int) -> Socket:
     socket: Socket = context.socket(kind)
     socket.linger = 0
     socket.maxmsgsize = FRAME_BYTES_MAX + _OVERHEAD_BYTES
-    socket.sndhwm = WAITING_MAX
-    socket.rcvhwm = SUB_WAITING_MAX if kind == zmq.SUB else WAITING_MAX
+    socket.sndhwm = SENT_WAITING_MAX
+    socket.rcvhwm = SUB_WAITING_MAX if kind == zmq.SUB else RECEIVED_WAITING_MAX
     socket.backlog = BACKLOG
     socket.heartbeat_ivl = _ms(HEARTBEAT_S)
     socket.heartbeat_timeout = _ms(HEARTBEAT_TIMEOUT_S)
