@@ -114,7 +114,9 @@ def test_a_pinned_instance_is_not_claimed() -> None:
 
 
 def test_what_is_at_home_here_is_taken_back_and_not_claimed() -> None:
-    seat = Seat("b2", "b1").know(instance("w", "b2", "b1")).fate("b1", FAILED)
+    seat = Seat("b2", "b1")
+    seat.wait(5)
+    seat.know(instance("w", "b2", "b1")).fate("b1", FAILED)
     seat.prepared(only(Prepare, seat.wait(5)).instance, running=False)
     assert of(Examine, seat.wait(300)) == []
 
