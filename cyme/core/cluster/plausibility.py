@@ -7,7 +7,7 @@ what any fault or any user comes to, and far too small to reach the end of the r
 
 from __future__ import annotations
 
-from cyme.core.cluster.items import InstanceNews, Item
+from cyme.core.cluster.items import REASON_CHARS_MAX, InstanceNews, Item
 from cyme.core.cluster.members import Statement
 from cyme.core.model import Instance
 
@@ -17,12 +17,16 @@ EPOCH_JUMP_MAX = 100_000
 #: The same for versions and generations of a record, boots and incarnations of a branch.
 COUNT_JUMP_MAX = 2**24
 
+#: Characters of a reason in news: more than is ever told, as a later version may tell more.
+NEWS_REASON_CHARS_MAX = 4 * REASON_CHARS_MAX
+
 
 def is_plausible(known: Item | None, item: Item) -> bool:
     """Tell whether an item can have come about, by what is known under its key."""
     match item:
         case InstanceNews():
-            return True  # it counts with the record of its instance alone
+            # Its numbers count with the record of its instance alone.
+            return len(item.reason) <= NEWS_REASON_CHARS_MAX
         case Statement():
             return is_plausible_word(known if isinstance(known, Statement) else None, item)
         case Instance():

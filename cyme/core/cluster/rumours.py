@@ -26,11 +26,11 @@ MESSAGE_BYTES_MAX = 64 * 1024
 WAITING_MAX = 10_000
 
 #: The same by estimated bytes of rumours of others, which others may make large.
-WAITING_BYTES_MAX = 8 * 1024 * 1024
+WAITING_BYTES_MAX = 4 * 1024 * 1024
 
 #: Messages kept for those who missed them, and their estimated bytes together.
 KEPT_MAX = 4_096
-KEPT_BYTES_MAX = 8 * 1024 * 1024
+KEPT_BYTES_MAX = 4 * 1024 * 1024
 
 #: Rumours that are remembered so that they are passed on once.
 SEEN_MAX = 50_000

@@ -11,7 +11,12 @@ from cyme.core.cluster.effects import Absorb, Send
 from cyme.core.cluster.items import InstanceNews, Item
 from cyme.core.cluster.messages import Items, Ping, PingRequest, Rumours, Welcome
 from cyme.core.cluster.node import learning
-from cyme.core.cluster.plausibility import COUNT_JUMP_MAX, EPOCH_JUMP_MAX, is_plausible
+from cyme.core.cluster.plausibility import (
+    COUNT_JUMP_MAX,
+    EPOCH_JUMP_MAX,
+    NEWS_REASON_CHARS_MAX,
+    is_plausible,
+)
 from cyme.core.model import COUNTER_MAX, Stamp
 from tests.core.cluster import known
 from tests.core.cluster.nodes import (
@@ -65,6 +70,8 @@ def _overheard(me: Branch, *items: Item) -> Rumours:
         (None, replace(known.queue("q"), version=JUMP + 1), False),
         (None, replace(known.instance("w"), version=JUMP + 1), False),
         (None, known.news("w", epoch=2**53 - 1), True),
+        (None, replace(known.news("w"), reason="x" * NEWS_REASON_CHARS_MAX), True),
+        (None, replace(known.news("w"), reason="x" * (NEWS_REASON_CHARS_MAX + 1)), False),
         (None, known.statement("b", boot=JUMP, incarnation=JUMP), True),
         (None, known.statement("b", boot=JUMP + 1), False),
         (None, known.statement("b", incarnation=JUMP + 1), False),
