@@ -1,4 +1,4 @@
-"""A branch to be measured: the real program in its own process and directory."""
+"""Branches to be measured: the real program, each in its own process and directory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -37,19 +37,22 @@ class Branch:
     """A running branch, and how to talk to it.
 
     Args:
+        id: Its id.
         process: Its process.
         address: Where it serves HTTP.
-        directory: Where its files are.
+        directory: Where its files are, and those of the branches of its cluster.
         broker: The URL of its broker; None for the embedded one.
     """
 
     def __init__(
         self,
+        id: str,  # noqa: A002 - what it is called everywhere
         process: subprocess.Popen[bytes],
         address: Address,
         directory: Path,
         broker: str | None,
     ) -> None:
+        self.id = id
         self.process = process
         self.address = address
         self._directory = directory
@@ -99,6 +102,23 @@ class Branch:
             raise BenchmarkFailed(f"The instance {name} is shown as {value!r}.")
         return value
 
+    def await_known(self, path: str, timeout_s: float) -> None:
+        """Wait until a path can be read.
+
+        Raises:
+            BenchmarkFailed: It cannot, in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                self.request("GET", path)
+            except BenchmarkFailed:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_S)
+            else:
+                return
+
     def await_states(self, names: Sequence[str], state: str, timeout_s: float) -> None:
         """Wait until all the instances are in one state.
 
@@ -122,7 +142,7 @@ class Branch:
             BenchmarkFailed: Some are, after that time.
         """
         deadline = time.monotonic() + timeout_s
-        while left := marked(*_worker_mark(self._directory)):
+        while left := marked(*_worker_mark(self._directory, self.id)):
             if time.monotonic() > deadline:
                 raise BenchmarkFailed(f"{len(left)} worker processes are left.")
             time.sleep(POLL_S)
@@ -138,6 +158,35 @@ def running_branch(run: Run) -> Iterator[Branch]:
     Raises:
         BenchmarkFailed: It does not come up.
     """
+    with running_branches(run, (BRANCH_ID,)) as (branch,):
+        yield branch
+
+
+@contextmanager
+def running_branches(run: Run, ids: Sequence[str]) -> Iterator[tuple[Branch, ...]]:
+    """Run the branches of a cluster, until all know each other; afterwards they are gone.
+
+    Args:
+        run: As for ``running_branch``.
+        ids: Their ids; each is the name of its directory, too.
+
+    Raises:
+        BenchmarkFailed: One does not come up, or they do not meet.
+    """
+    try:
+        with ExitStack() as ends:
+            branches = tuple(ends.enter_context(_started(run, each)) for each in ids)
+            for branch in branches:
+                _await_ready(branch, run.directory)
+            _await_met(branches)
+            yield branches
+    finally:
+        _embedded_broker(run.directory).stop(STOP_TIMEOUT_S)
+
+
+@contextmanager
+def _started(run: Run, id_: str) -> Iterator[Branch]:
+    """Start the process of a branch; it and its workers are gone afterwards."""
     address = (HOST, _free_port())
     directory = run.directory
     environment = {name: value for name, value in os.environ.items() if name[:5] != "CYME_"}
@@ -145,13 +194,12 @@ def running_branch(run: Run) -> Iterator[Branch]:
     if broker is not None:
         environment["CYME_BROKER"] = broker
     command = [
-        *(sys.executable, "-m", "cyme", f"{HOST}:{address[1]}", "-i", BRANCH_ID),
-        *("-D", str(directory / "branch"), "--cluster", CLUSTER),
-        *("--state-dir", str(directory / "state"), "--logfile", str(directory / "branch.log")),
+        *(sys.executable, "-m", "cyme", f"{HOST}:{address[1]}", "-i", id_),
+        *("-D", str(directory / id_), "--cluster", CLUSTER),
+        *("--state-dir", str(directory / "state"), "--logfile", str(_log(directory, id_))),
         *run.branch_options,
     ]
-    output = directory / "branch.out"
-    with output.open("wb") as file:
+    with _output(directory, id_).open("wb") as file:
         process = subprocess.Popen(
             command,
             cwd=directory,
@@ -160,12 +208,10 @@ def running_branch(run: Run) -> Iterator[Branch]:
             stdout=file,
             stderr=file,
         )
-    branch = Branch(process, address, directory, broker)
     try:
-        _await_ready(branch, directory)
-        yield branch
+        yield Branch(id_, process, address, directory, broker)
     finally:
-        _end(process, directory)
+        _end(process, directory, id_)
 
 
 def _await_ready(branch: Branch, directory: Path) -> None:
@@ -173,40 +219,58 @@ def _await_ready(branch: Branch, directory: Path) -> None:
     while True:
         if branch.process.poll() is not None:
             raise BenchmarkFailed(
-                f"The branch ended with {branch.process.returncode}:\n{_tail(directory)}"
+                f"The branch ended with {branch.process.returncode}:\n{_tail(directory, branch.id)}"
             )
         try:
             branch.request("GET", "/readyz")
         except BenchmarkFailed as exc:
             if time.monotonic() > deadline:
-                raise BenchmarkFailed(f"{exc}\n{_tail(directory)}") from exc
+                raise BenchmarkFailed(f"{exc}\n{_tail(directory, branch.id)}") from exc
             time.sleep(POLL_S)
         else:
             return
 
 
-def _tail(directory: Path) -> str:
+def _await_met(branches: Sequence[Branch]) -> None:
+    """Wait until each branch knows all of them."""
+    ids = sorted(branch.id for branch in branches)
+    deadline = time.monotonic() + START_TIMEOUT_S
+    for branch in branches:
+        while branch.request("GET", "/branches/") != ids:
+            if time.monotonic() > deadline:
+                raise BenchmarkFailed(f"The branch {branch.id} has not met all others.")
+            time.sleep(POLL_S)
+
+
+def _tail(directory: Path, id_: str) -> str:
     lines: list[str] = []
-    for name in ("branch.out", "branch.log"):
+    for path in (_output(directory, id_), _log(directory, id_)):
         with suppress(FileNotFoundError):
-            lines += (directory / name).read_text(errors="replace").splitlines()[-TAIL_LINES_MAX:]
+            lines += path.read_text(errors="replace").splitlines()[-TAIL_LINES_MAX:]
     return "\n".join(lines)
 
 
-def _end(process: subprocess.Popen[bytes], directory: Path) -> None:
+def _output(directory: Path, id_: str) -> Path:
+    return directory / f"{id_}.out"
+
+
+def _log(directory: Path, id_: str) -> Path:
+    return directory / f"{id_}.log"
+
+
+def _end(process: subprocess.Popen[bytes], directory: Path, id_: str) -> None:
     process.terminate()
     try:
         process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    end_marked(*_worker_mark(directory))
-    _embedded_broker(directory).stop(STOP_TIMEOUT_S)
+    end_marked(*_worker_mark(directory, id_))
 
 
-def _worker_mark(directory: Path) -> tuple[str, str]:
+def _worker_mark(directory: Path, id_: str) -> tuple[str, str]:
     """Return what the environment of the branch's workers and their children says."""
-    return "CYME_WORKER", f"{directory / 'branch'}/"
+    return "CYME_WORKER", f"{directory / id_}/"
 
 
 def _embedded_broker(directory: Path) -> EmbeddedBroker:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from benchmarks import __main__ as program
 from benchmarks import display
-from benchmarks.branch import running_branch
+from benchmarks.branch import BRANCH_ID, running_branch
 from benchmarks.display import figure
 from benchmarks.failure import BenchmarkFailed
 from benchmarks.measures import Bar, Series
@@ -174,7 +174,7 @@ def test_a_figure_has_three_digits_that_count(value: float, text: str) -> None:
 
 
 def test_a_branch_that_does_not_come_up_shows_why(tmp_path: Path) -> None:
-    (tmp_path / "branch").write_text("a file where the directory should be")
+    (tmp_path / BRANCH_ID).write_text("a file where the directory should be")
     run = Run(
         quick=True,
         random=Random(1),
