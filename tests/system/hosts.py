@@ -169,6 +169,8 @@ class Network:
 
     def add_redis(self) -> str:
         """Plug a host in that is a broker for all; return its URL."""
+        if shutil.which("redis-server") is None:
+            _missing("redis-server is not installed")
         host = self.add_host("broker")
         command = [
             *("redis-server", "--bind", host.address, "--port", str(REDIS_PORT)),
