@@ -16,7 +16,7 @@ from cyme.core.cluster.items import Item, Key, key_of, weight_of
 from cyme.core.cluster.messages import RUMOURS_MAX, Missed, Rumour, Rumours, Sender
 from cyme.core.model import BranchId
 
-FLUSH_S = 0.2
+FLUSH_S = 0.1
 
 #: Estimated bytes of one message at most.
 MESSAGE_BYTES_MAX = 64 * 1024
