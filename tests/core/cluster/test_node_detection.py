@@ -386,7 +386,7 @@ def test_whoever_hears_nobody_doubts_itself_before_it_accuses() -> None:
     one, *others = branches
     network.cut([one], others)
     began = network.now
-    network.run(7.5)  # it was heard up to a beat before the cut
+    network.run(6.5)  # the last beat came before the cut, and the next one comes after it
     assert "branch.suspect" not in one.told(began)
     assert _unanimous(others, one, SUSPECT) or _unanimous(others, one, FAILED)
     network.heal()
