@@ -60,18 +60,28 @@ def test_every_ring_is_another_permutation() -> None:
     assert sum(len(others) for others in chosen.values()) > 120 * (RINGS - 1)
 
 
-@given(st.lists(st.tuples(st.booleans(), names), max_size=60))
+@given(st.lists(st.tuples(st.booleans(), names), max_size=30))
 def test_it_does_not_matter_how_branches_came_and_went(changes: list[tuple[bool, str]]) -> None:
-    rings = Rings(BranchId("me"))
-    there: dict[str, None] = {}
+    there = {f"b{number}" for number in range(25)}
+    rings = _rings("me", sorted(there))
     for comes, name in changes:
         if comes:
             rings.add(BranchId(name))
-            there[name] = None
+            there.add(name)
         else:
             rings.remove(BranchId(name))
-            there.pop(name, None)
-    assert set(rings.chosen()) == set(_rings("me", sorted(there)).chosen())
+            there.discard(name)
+        assert set(rings.chosen()) == set(_rings("me", sorted(there)).chosen())
+
+
+def test_where_the_nearest_has_gone_the_next_one_is_listened_to() -> None:
+    there = {f"b{number}" for number in range(40)}
+    rings = _rings("me", sorted(there))
+    while there:
+        assert set(rings.chosen()) == set(_rings("me", sorted(there)).chosen())
+        gone = min(rings.chosen())
+        rings.remove(gone)
+        there.remove(gone)
 
 
 def test_whoever_comes_twice_goes_once() -> None:
