@@ -14,6 +14,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import islice
 
 from cyme.core.cluster.members import Statement
 
@@ -30,8 +31,10 @@ GREET_AGAIN_S = 10.0
 #: Whoever may have this branch's id has so long to answer, in seconds.
 CHECK_S = 1.5
 
-#: Addresses of former members that are tried at most.
+#: Addresses of former members that are tried at most, and so many at a time: each takes a
+#: connection, of which a branch has few, and is to stand before the next one needs its place.
 KNOWN_MAX = 2_000
+GREETED_MAX = 24
 
 
 class Joining:
@@ -86,7 +89,10 @@ class Joining:
         for endpoint in present:
             self._known.pop(endpoint, None)
         self._greet_at = now + (GREET_AGAIN_S if self.joined else GREET_S)
-        return list(dict.fromkeys([*self._joins, *self._known]))
+        in_turn = list(islice(self._known, GREETED_MAX))
+        for endpoint in in_turn:
+            self._known[endpoint] = self._known.pop(endpoint)  # it is the last one now
+        return list(dict.fromkeys([*self._joins, *in_turn]))
 
     def contest(self, now: float, rival: Statement, *, gone: bool = False) -> bool:
         """Take note of a branch of the same id; tell whether it is to be asked now.

@@ -4,6 +4,7 @@ from cyme.core.cluster.joining import (
     CHECK_S,
     GREET_AGAIN_S,
     GREET_S,
+    GREETED_MAX,
     JOIN_ALONE_S,
     JOIN_S,
     KNOWN_MAX,
@@ -55,7 +56,7 @@ def test_whoever_was_known_is_greeted_until_it_turns_up() -> None:
 
 def test_no_more_are_known_than_there_is_room_for() -> None:
     joining = _started((), tuple(f"k{number}" for number in range(KNOWN_MAX + 1)))
-    assert len(joining.greetings(NOW, [])) == KNOWN_MAX
+    assert len(joining.known) == KNOWN_MAX
 
 
 def test_the_start_is_over_in_time_even_if_nobody_answers() -> None:
@@ -130,3 +131,13 @@ def test_every_life_is_asked_once() -> None:
     joining.check_is_over(NOW + CHECK_S)
     assert not joining.contest(NOW + 2.0, word("a", boot=1, incarnation=4))
     assert joining.contest(NOW + 2.0, word("a", boot=2))
+
+
+def test_of_many_that_were_known_a_few_are_greeted_at_a_time_and_all_in_turn() -> None:
+    known = [f"tcp://k{number}:1" for number in range(2 * GREETED_MAX + 1)]
+    joining = Joining(["tcp://named:1"], known)
+    greeted = [joining.greetings(float(turn), ()) for turn in range(3)]
+    assert all(each[0] == "tcp://named:1" for each in greeted)
+    assert greeted[0][1:] == known[:GREETED_MAX]
+    assert greeted[1][1:] == known[GREETED_MAX:-1]
+    assert greeted[2][1:] == [known[-1], *known[: GREETED_MAX - 1]]
