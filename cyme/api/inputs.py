@@ -163,7 +163,7 @@ class NewQueueParameters(QueueParameters, kw_only=True):
 
 
 class DeletionParameters(Struct, kw_only=True):
-    """How something that others depend on is deleted."""
+    """How something is deleted that others depend on, or whose branch is gone."""
 
     force: Flag = False
 

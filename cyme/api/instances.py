@@ -13,6 +13,7 @@ from cyme.api.changes import worker_changes
 from cyme.api.conditions import expected_version, preferred_wait_s, tag_of
 from cyme.api.inputs import (
     AutoscaleParameters,
+    DeletionParameters,
     InstanceParameters,
     MoveParameters,
     NewInstanceParameters,
@@ -104,6 +105,7 @@ class Instances:
     @operation(
         "Delete an instance",
         role=Role.OPERATOR,
+        takes=DeletionParameters,
         gives=Ok,
         statuses=(200, 202),
         may_be_async=True,
@@ -117,6 +119,7 @@ class Instances:
             self._service.delete_instance,
             name,
             app,
+            force=req.given.get("force", False),
             caller=req.caller,
             if_match=expected_version(req, lambda: self._service.instance(name, app)),
             timeout_s=CALL_TIMEOUT_S,

@@ -225,6 +225,11 @@ class Ground:
                 retry_after_s=OWNER_RETRY_AFTER_S,
             )
 
+    def _is_absent(self, branch: str) -> bool:
+        """Tell whether a branch is not known, or held to have failed or left."""
+        info = self._members.info(branch)
+        return info is None or info.state in ABSENT
+
     def _learn(self, result: object) -> None:
         """Take in the records that another branch answered with, before the gossip brings them.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import cast
@@ -250,22 +250,37 @@ class Instances(Room):
         name: str,
         app: str | None = None,
         *,
+        force: bool = False,
         caller: Caller,
         if_match: int | None = None,
         timeout_s: float,
     ) -> None:
         """Delete an instance; its worker is stopped soon after.
 
+        With ``force`` an instance is deleted here whose branch is gone. Should that come back, it
+        learns so and stops the worker.
+
         Raises:
             NotFound: There is none of that name, or it belongs to another app.
             Forbidden: The caller may not do this.
             PreconditionFailed: The instance is at another version.
-            OwnerUnreachable: Its branch cannot be asked.
+            OwnerUnreachable: Its branch cannot be asked, and ``force`` is not given or the branch
+                is not held to have failed or left.
             StorageUnavailable: The database does not take it; nothing changed.
             DeadlineExceeded: It took too long.
         """
         require(caller, Role.OPERATOR, "delete instances")
         instance = self.instance(name, app)
+        if force and self._is_absent(instance.owner):
+            self._delete_instance(
+                self.instance,
+                name,
+                instance.app,
+                caller=caller,
+                if_match=if_match,
+                timeout_s=timeout_s,
+            )
+            return
         self._at_owner(
             instance.owner,
             self.delete_instance_here,
@@ -286,9 +301,23 @@ class Instances(Room):
             NotOwner: Another branch owns it.
             CymeError: As in ``delete_instance``.
         """
+        return self._delete_instance(
+            self._owned, name, app, caller=caller, if_match=if_match, timeout_s=timeout_s
+        )
+
+    def _delete_instance(
+        self,
+        find: Callable[[str, str], Instance],
+        name: str,
+        app: str,
+        *,
+        caller: Caller,
+        if_match: int | None,
+        timeout_s: float,
+    ) -> Instance:
         deadline = self._deadline(timeout_s)
         with self._holding_instance(app, name, deadline):
-            instance = self._owned(name, app)
+            instance = find(name, app)
             check_match("instance", instance, if_match)
             stamp = self._replica.next_stamp()
             tombstone = instance_tombstone(instance, stamp, self._clock.wall())

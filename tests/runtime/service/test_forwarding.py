@@ -164,6 +164,25 @@ def test_a_change_a_restart_and_a_deletion_reach_the_owner(town: Town) -> None:
             house.service.instance("w1")
 
 
+def test_an_instance_of_a_branch_that_is_gone_is_deleted_by_force_alone(town: Town) -> None:
+    put(town)
+    service = town["b1"].service
+    town.change("b2", state=BranchState.SUSPECT)
+    town.asked.clear()
+    service.delete_instance("w1", force=True, caller=OPERATOR, timeout_s=T)
+    assert ("b2", "delete_instance_here") in town.asked, "who may be there is asked"
+    town.change("b2", state=BranchState.ALIVE)
+    put(town, "w2")
+    town.change("b2", state=BranchState.FAILED)
+    with pytest.raises(OwnerUnreachable):
+        service.delete_instance("w2", caller=OPERATOR, timeout_s=T)
+    with pytest.raises(PreconditionFailed):
+        service.delete_instance("w2", force=True, if_match=7, caller=OPERATOR, timeout_s=T)
+    service.delete_instance("w2", force=True, caller=OPERATOR, timeout_s=T)
+    with pytest.raises(NotFound):
+        service.instance("w2")
+
+
 def test_what_the_owner_refuses_is_refused_with_its_own_words(town: Town) -> None:
     put(town)
     service = town["b1"].service
