@@ -124,6 +124,7 @@ class Network:
         self._prefix = f"{PREFIX}{uuid4().hex[:6]}"
         self._bridge = f"{self._prefix}-bridge"
         self._made: list[str] = []
+        self._carried = _CUTS
         self._processes: list[subprocess.Popen[bytes]] = []
 
     # --- hosts ----------------------------------------------------------------------------------
@@ -235,11 +236,12 @@ class Network:
 
     def drop_multicast(self) -> None:
         """Be as networks are that do not carry it from one host to another."""
-        self._filter("add rule bridge cuts forward ip daddr 224.0.0.0/4 drop\n")
+        self._carried = f"{_CUTS}add rule bridge cuts forward ip daddr 224.0.0.0/4 drop\n"
+        self.heal()
 
     def heal(self) -> None:
         """Let everything through again."""
-        self._filter(f"flush ruleset\n{_CUTS}")
+        self._filter(f"flush ruleset\n{self._carried}")
 
     def _filter(self, rules: str) -> None:
         _run("ip", "netns", "exec", self._bridge, "nft", "-f", "-", said=rules)
