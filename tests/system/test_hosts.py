@@ -239,6 +239,10 @@ def test_an_instance_runs_elsewhere_while_its_home_is_cut_off_and_then_there_aga
     show("runs elsewhere after the cut", time.monotonic() - begun)
     (elsewhere,) = set(copies(branches, "w1")) - {"branch1"}
     assert lives(pid)
+    # What is written on either side is known on both in the end.
+    one.put("/here/")
+    two.put("/there/")
+    two.put("/foo/instances/w1/", max_concurrency=3)
     site.network.heal()
     begun = time.monotonic()
     know_each_other(branches, HEALED_S)
@@ -249,7 +253,8 @@ def test_an_instance_runs_elsewhere_while_its_home_is_cut_off_and_then_there_aga
     show(f"the copy on {elsewhere} is gone after", time.monotonic() - begun)
     agree(branches)
     show("equal digests after", time.monotonic() - begun)
-    one.running("foo", "w1")
+    assert three.get("/") == ["foo", "here", "there"]
+    assert one.running("foo", "w1")["max_concurrency"] == 3
     assert one.main_pid("foo", "w1") == pid
     assert lives(pid)
 
