@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from cyme.core.cluster.detection import SILENCE_S
 from cyme.core.cluster.effects import Reply, Send
 from cyme.core.cluster.messages import Beat, Ping, PingRequest, Pong, Rumours
 from cyme.core.cluster.node.ticking import HELPERS
@@ -101,6 +102,16 @@ def test_whoever_is_silent_is_pinged_directly_and_through_three_others() -> None
     assert len({request.endpoint for request in requests}) == HELPERS == 3
     assert calls_at("b7") not in {request.endpoint for request in requests}
     assert all(asked.about == word("b7") for asked in one.said(PingRequest, began))
+
+
+def test_whoever_is_silent_is_not_asked_to_ping_itself() -> None:
+    network = Network()
+    one, _, dead = network.cluster(3)
+    network.run(2.0)
+    network.kill(dead)
+    network.until(lambda: one.said(PingRequest) != [], 5.0)
+    requests = [each for each in one.did(Send) if isinstance(each.message, PingRequest)]
+    assert [request.endpoint for request in requests] == [calls_at("b1")]
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 12, 20])
@@ -422,6 +433,21 @@ def test_after_a_stall_a_branch_accuses_nobody_and_is_soon_itself_again() -> Non
     network.run(20.0)
     assert one.told(began) == ["branch.stalled", "branch.acts"]
     assert all(other.told(began) == ["branch.returned"] for other in others)
+
+
+@pytest.mark.parametrize("stall_s", [1.0, 60.0])
+def test_after_a_stall_silence_begins_anew_and_may_last_longer(stall_s: float) -> None:
+    network, me = _lone("a")
+    network.run(2.5)
+    network.pause(me)
+    network.run(stall_s)
+    network.wake(me)
+
+    def probed() -> bool:
+        return any(ping.about is not None for ping in me.said(Ping, network.now))
+
+    # Who was late holds itself to be slow.
+    assert network.until(probed, 10.0) == pytest.approx(2 * SILENCE_S, abs=0.2)
 
 
 def test_all_branches_of_a_machine_that_stood_still_go_on_as_if_nothing_had_been() -> None:

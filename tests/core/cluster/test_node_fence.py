@@ -24,6 +24,7 @@ from tests.core.cluster.nodes import (
     agree,
     beat,
     calls_at,
+    hello,
     messages,
     of,
     sender,
@@ -168,6 +169,17 @@ def test_buckets_that_do_not_differ_need_no_second_answer() -> None:
     one = network.add("me", known=[calls_at("a")])
     one.hear(Welcome(sender=sender("a"), admitted=True, statements=(word("a"),)))
     assert one.hear(Buckets(sender=sender("a"), digests=one.node._table.digests())) == []
+
+
+def test_a_branch_that_has_not_joined_yet_compares_with_nobody() -> None:
+    network = Network()
+    one = network.add("me", known=[calls_at("nobody")])
+    one.hear(hello("a"))
+    network.run(2.5)
+    assert not one.node.joined
+    assert one.said(Digest) == []
+    network.run(1.0)
+    assert one.said(Digest) != []
 
 
 def test_a_branch_that_knew_nobody_has_nothing_to_compare() -> None:

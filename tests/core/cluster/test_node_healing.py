@@ -198,8 +198,12 @@ def test_whoever_is_gone_for_days_is_forgotten_by_all_for_good(
     network.run(60.0)
     assert all(branch.sees() == dict.fromkeys(["a", "b", "c"], ALIVE) for branch in others)
     assert agree(others)
+    newcomer = network.add("e", joins=[others[1]])
+    network.run(15.0)
+    assert agree([*others, newcomer])
+    assert newcomer.state(dead) is None
     back = network.restart(dead)
-    network.until(lambda: agree([*others, back]), 3.0)
+    network.until(lambda: agree([*others, newcomer, back]), 3.0)
 
 
 def test_nothing_is_known_of_a_branch_that_is_not_known() -> None:

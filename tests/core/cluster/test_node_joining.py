@@ -319,6 +319,15 @@ def test_whoever_writes_in_a_later_life_than_is_known_is_asked_who_it_is() -> No
     assert [ping.about for ping in one.said(Ping)] == [None]
 
 
+def test_whoever_writes_in_an_earlier_life_than_the_one_that_failed_is_left_alone() -> None:
+    network = Network()
+    one = network.add("a")
+    network.run(1.0)
+    failed = word("x", FAILED, by="b", boot=2)
+    one.hear(Welcome(sender=sender("b"), admitted=True, statements=(failed,)))
+    assert one.hear(Digest(sender=sender("x", boot=1), digest=one.node.digest)) == []
+
+
 def test_whoever_writes_though_it_has_failed_is_told_so() -> None:
     network = Network()
     one = network.add("a")

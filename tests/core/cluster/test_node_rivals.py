@@ -157,6 +157,9 @@ def test_a_branch_that_lost_its_counter_begins_beyond_the_life_that_others_know(
 ) -> None:
     network = Network()
     *others, killed = network.cluster(3)
+    for _ in range(8):  # so that its first life has told more than the next one will
+        killed.do(killed.node.change_profile(network.now, profile("b2")))
+        network.run(0.5)
     network.kill(killed)
     later = network.restart(killed, boot=7)
     network.run(5.0)
@@ -299,6 +302,18 @@ def test_whoever_is_not_let_in_after_it_has_joined_makes_sure_of_the_other() -> 
         effect for effect in one.find(network.make("y")) if hasattr(effect, "message")
     ]
     assert hello_again.message.checked  # type: ignore[union-attr]
+
+
+def test_whoever_is_let_in_while_it_makes_sure_of_another_waits_for_the_answer() -> None:
+    network = Network()
+    one = network.add("x", boot=3, joins=["y", "z"])
+    said = word("x", boot=2, at="h2")
+    one.hear(Welcome(sender=sender("y"), admitted=False, statements=(said,)))
+    one.hear(Welcome(sender=sender("z"), admitted=True, statements=(word("z"),)))
+    assert not one.node.joined
+    rival = Welcome(sender=sender("x", 2), admitted=False, statements=(said,))
+    one.hear(rival)
+    assert one.halted is not None
 
 
 def test_a_rival_that_has_to_give_way_is_told_so_but_not_at_every_message() -> None:
