@@ -275,3 +275,20 @@ def rejoin(world: World, name: str) -> None:
     world.disturb()
     world.network.walls.clear()
     world.broker.cut_off.discard(name)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_examination_that_ends_after_a_stall_is_not_acted_on(seed: int) -> None:
+    told, lines = transcript()
+    world = with_instances(formed(3, seed=seed, transcript=told), "b2")
+    world.network.walls.append(split(["b1", "b2"], ["b3"]))
+    world.power_off("b2")
+    claims = world.lives()[0].node._ownership._claims
+    seconds_until(world, most_s=60.0, so=lambda: claims.under_way, step_s=0.01)
+    world.pause("b1")
+    world.run(60.0)
+    lines.clear()
+    world.resume("b1")
+    world.run(0.0)
+    assert any("finds w1" in line for line in lines)
+    assert not any("writes w1" in line for line in lines)

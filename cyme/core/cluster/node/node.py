@@ -124,6 +124,7 @@ class Node(Ticking):
         self, now: float, instance: Instance, verdict: Verdict, why: str = ""
     ) -> list[Effect]:
         """Take in what an ``Examine`` came to."""
+        self._mind_long_stall(now)
         self._out += self._ownership.on_examined(now, self._view, instance, verdict, why)
         return self._done(now)
 
@@ -131,6 +132,7 @@ class Node(Ticking):
         self, now: float, instance: Instance, *, running: bool, why: str = ""
     ) -> list[Effect]:
         """Take in what a ``Prepare`` came to."""
+        self._mind_long_stall(now)
         self._out += self._ownership.on_prepared(
             now, self._view, instance, running=running, why=why
         )
@@ -186,6 +188,7 @@ class Node(Ticking):
 
     def take(self, now: float, instance: Instance) -> list[Effect]:
         """Begin to take an instance over from its living owner, which asks for it."""
+        self._mind_long_stall(now)
         self._out += self._ownership.take(now, self._view, instance)
         return self._done(now)
 

@@ -61,6 +61,11 @@ class Ticking(Listening):
             self._fence.raise_(now)
             self._tell("branch.stalled", f"this branch stood still for {late_s:.1f} s")
 
+    def _mind_long_stall(self, now: float) -> None:
+        """Put the fence up before anything is decided: what was under way ends before the tick."""
+        if self._ticked_at is not None and now - self._ticked_at - TICK_S >= STALL_S:
+            self._mind_stall(now)
+
     def _go_on_joining(self, now: float) -> None:
         if self._joining.check_is_over(now):
             self._outlive_rival()
