@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import TYPE_CHECKING
 
 from cyme.core.cluster.effects import (
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 #: Messages that wait while a branch is paused; what comes on top is lost.
 INBOX_MAX = 5_000
+
+#: A branch that was not ticked for so long does not act until it has been, in seconds.
+LEASE_S = 3.0
 
 #: A commit takes so long, in seconds.
 _COMMIT_S = (0.001, 0.02)
@@ -102,6 +106,7 @@ class Life:
         alive: Whether it has not ended.
         paused: Whether it is stopped as by SIGSTOP.
         leaving: Whether it was asked to stop.
+        ticked_at: When its node was ticked last, as this machine has it.
     """
 
     def __init__(
@@ -116,6 +121,7 @@ class Life:
         self.alive = True
         self.paused = False
         self.leaving = False
+        self.ticked_at = self.now
         self.supervisor = Supervisor(self)
         self.service = Service(self)
         self._inbox: deque[tuple[Link | None, Message]] = deque()
@@ -132,6 +138,11 @@ class Life:
     def now(self) -> float:
         """The time as this machine has it, in monotonic seconds."""
         return self.world.timeline.now + self.machine.clock_s
+
+    @property
+    def may_act(self) -> bool:
+        """Whether it may act on what it owns, as ``cyme.runtime.cluster.driver`` judges it."""
+        return not self.node.fenced and self.now - self.ticked_at < LEASE_S
 
     @property
     def acts(self) -> bool:
@@ -154,7 +165,7 @@ class Life:
         self.world.network.detach(self)
         self.machine.life = None
         for writing in self._writing:
-            if not self.machine.disk.full and self.world.random.random() < 0.5:  # noqa: PLR2004 - a coin
+            if not self.machine.disk.full and _toss(self.world.random):
                 for record in writing.records:
                     self.world.watch.applied(self.machine, *self.machine.disk.merge(record))
         self._writing.clear()
@@ -164,19 +175,20 @@ class Life:
         self.paused = True
 
     def resume(self) -> None:
-        """Let it go on: first it takes in what arrived, then come its timers."""
+        """Let it go on: first it takes in what arrived; what was under way ends when it will."""
         if not self.alive or not self.paused:
             return
         self.paused = False
         while self._inbox and self.alive:
             link, message = self._inbox.popleft()
             self.perform(self.node.on_message(self.now, link, message))
-        if self.alive:
-            self.perform(self.node.on_tick(self.now))
+        if _toss(self.world.random):
+            self._tick_once()
         delayed, self._delayed = self._delayed, []
         for action, arguments in delayed:
             if self.alive:
                 action(*arguments)
+        self._tick_once()
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -191,8 +203,13 @@ class Life:
             action(*arguments)
 
     def _tick(self) -> None:
-        self.perform(self.node.on_tick(self.now))
+        self._tick_once()
         self.after(self.world.tick_s * self.world.random.uniform(0.8, 1.2), self._tick)
+
+    def _tick_once(self) -> None:
+        if self.alive:
+            self.perform(self.node.on_tick(self.now))
+            self.ticked_at = self.now
 
     # --- messages and effects -------------------------------------------------------------------
 
@@ -277,7 +294,12 @@ class Life:
             self.supervisor.nudge()
 
     def _absorb(self, effect: Absorb) -> None:
-        self.write(effect.records, lambda records: self._applied(records, here=False), _nothing)
+        records = effect.records
+        self.write(
+            records,
+            lambda now_there: self._applied(now_there, here=False),
+            lambda: self.perform(self.node.on_not_absorbed(self.now, records)),
+        )
 
     def _write(self, effect: Write) -> None:
         instance = effect.instance
@@ -292,6 +314,10 @@ class Life:
         self.perform(self.node.on_applied(self.now, records, here=here))
 
 
+def _toss(random: Random) -> bool:
+    return random.random() < 0.5  # noqa: PLR2004 - a coin
+
+
 def describe(instance: Instance) -> str:
     """Return an instance in a few words."""
     deleted = ", deleted" if instance.deleted else ""
@@ -299,7 +325,3 @@ def describe(instance: Instance) -> str:
         f"{instance.name}: owner {instance.owner}, epoch {instance.epoch}, "
         f"home {instance.home}, generation {instance.generation}{deleted}"
     )
-
-
-def _nothing() -> None:
-    """Do nothing: what could not be absorbed is offered again by repair."""

@@ -166,7 +166,7 @@ class Service:
     def _do_to_instance(self, arguments: Arguments, answer: Callable[[bool, str], None]) -> None:
         name, deed, target = arguments["name"], arguments["deed"], arguments["target"]
         before = self._disk.instance(name)
-        if self._life.node.fenced:
+        if not self._life.may_act:
             raise Refused("this branch does not know yet what it owns")
         if deed == "create":
             after = self._created(name, before)

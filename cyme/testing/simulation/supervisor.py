@@ -119,7 +119,7 @@ class Supervisor:
         self._pass()
 
     def _pass(self) -> None:
-        if self._life.node.fenced or self._life.leaving:
+        if not self._life.may_act or self._life.leaving:
             return
         instances = self._machine.disk.instances()
         mine: set[str] = {i.name for i in instances if i.owner == self._machine.branch}

@@ -23,6 +23,7 @@ from cyme.core.cluster.effects import (
     Settle,
     Write,
 )
+from cyme.core.cluster.fence import STALL_S
 from cyme.core.cluster.items import Key, joined, key_of
 from cyme.core.cluster.members import PRESENT, Statement
 from cyme.core.cluster.messages import (
@@ -170,11 +171,12 @@ class Watch:
         self, life: Life, effect: Write | Prepare | Examine | Abandon
     ) -> None:
         """A branch that does not know what it owns neither starts nor stops nor claims."""
-        if life.node.fenced and not isinstance(effect, Abandon):
+        stalled = life.now - life.ticked_at > STALL_S + self._world.tick_s
+        if (life.node.fenced or stalled) and not isinstance(effect, Abandon):
             raise Violation(
                 "a fenced branch does nothing",
-                f"{life.name} is fenced and decides on {type(effect).__name__} of "
-                f"{effect.instance.name}",
+                f"{life.name} {'stood still' if stalled else 'is fenced'} and decides on "
+                f"{type(effect).__name__} of {effect.instance.name}",
             )
 
     def a_claim_is_one_step(self, life: Life, claimed: Instance) -> None:
@@ -264,7 +266,8 @@ class Watch:
         if instance.owner != life.machine.branch:
             return
         durable = life.machine.disk.instance(instance.name)
-        if durable is None or joined(durable, instance) is not durable:
+        said = (instance.generation, instance.epoch)
+        if durable is None or said > (durable.generation, durable.epoch):
             raise Violation(
                 "nothing is told before it is durable",
                 f"{life.name} tells {instance}, and its disk has {durable}",
@@ -303,7 +306,8 @@ class Watch:
 
     def no_heal_stops_a_home(self, life: Life, record: Instance) -> None:
         """A home that ran its instance all the while goes on running it."""
-        if record.home == life.machine.branch and not life.machine.drained:
+        machine = life.machine
+        if record.home == machine.branch and not machine.drained and not machine.disk.full:
             raise Violation(
                 "no heal stops a home",
                 f"{life.name} stops {record.name}, whose home it is, as {record.owner} has it at "
