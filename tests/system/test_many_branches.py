@@ -39,9 +39,11 @@ WRITERS = 5
 WRITES = 200
 
 #: What was written is read everywhere within this in 99 of 100 cases, in seconds, on a machine
-#: where asking ten branches one after the other takes ``QUIET_S``.
+#: where asking ten branches one after the other takes ``QUIET_S``; a busier one has more time, as
+#: it needs more for the questions, but not without end.
 READ_S = 0.3
 QUIET_S = 0.03
+BUSY_MAX = 4.0
 GIVEN_UP_S = 30.0
 
 
@@ -106,11 +108,12 @@ def test_what_is_written_on_one_is_soon_read_on_all(ten: list[Branch]) -> None:
     for line in lines.values():
         line.close()
     assert len(took_s) == WRITES * (BRANCHES - 1)
-    usual_s = percentile(rounds_s, 99)
-    show("a round of questions, p99", usual_s * 1000, "ms")
+    round_s = percentile(rounds_s, 90)
+    busy = min(max(1.0, round_s / QUIET_S), BUSY_MAX)
+    show("a round of questions, p90", round_s * 1000, "ms")
     show("read on another, p50", percentile(took_s, 50) * 1000, "ms")
     show("read on another, p99", percentile(took_s, 99) * 1000, "ms")
-    assert percentile(took_s, 99) < READ_S * max(1.0, usual_s / QUIET_S)
+    assert percentile(took_s, 99) < READ_S * busy
     agree(ten)
 
 
