@@ -44,7 +44,7 @@ MEMORY_BYTES_MAX = 8 * 1024 * 1024
         10,
         50,
         pytest.param(200, marks=pytest.mark.slow),
-        pytest.param(500, marks=[pytest.mark.slow, pytest.mark.timeout(300)]),
+        pytest.param(500, marks=[pytest.mark.soak, pytest.mark.timeout(300)]),
     ],
 )
 def test_all_survivors_know_of_a_death_within_ten_seconds(branches: int) -> None:
@@ -75,7 +75,7 @@ def test_a_death_is_known_in_time_whoever_dies(seed: int) -> None:
         pytest.param(
             200,
             "one side reaches the broker",
-            marks=[pytest.mark.slow, pytest.mark.timeout(300)],
+            marks=[pytest.mark.soak, pytest.mark.timeout(300)],
         ),
     ],
 )
@@ -125,7 +125,7 @@ def test_healthy_branches_are_not_declared_failed_while_others_pause() -> None:
 
 
 @pytest.mark.parametrize(
-    ("branches", "writes_per_s"), [(50, 0), (50, 1), pytest.param(200, 1, marks=pytest.mark.slow)]
+    ("branches", "writes_per_s"), [(50, 0), (50, 1), pytest.param(200, 1, marks=pytest.mark.soak)]
 )
 def test_gossip_costs_a_branch_little(branches: int, writes_per_s: int) -> None:
     world = with_instances(formed(branches), *[f"b{number}" for number in range(1, 41)])
