@@ -25,8 +25,8 @@ MODULES = sorted({*(ROOT / "cyme").rglob("*.py")} - {ROOT / "cyme/core/worker_op
 FOREIGN_FLAGS = {
     "--autoscale", "--branches", "--cacert", "--concurrency", "--config", "--executable", "--fast",
     "--faults", "--heartbeat-interval", "--help", "--hostname", "--include", "--json", "--keep",
-    "--no-deps", "--once", "--quick", "--quiet", "--randomly-seed", "--ready-fd", "--role", "--seed",
-    "--shrink", "--statedb", "--trace", "--until", "--version", "--without-gossip",
+    "--no-deps", "--once", "--quick", "--quiet", "--randomly-seed", "--ready-fd", "--role",
+    "--seed", "--shrink", "--statedb", "--trace", "--until", "--version", "--without-gossip",
     "--without-mingle",
 }  # fmt: skip
 
