@@ -20,9 +20,13 @@ RECEIVED_WAITING_MAX = 32
 #: The subscriber stalls with the hub, and a publisher says a handful of things a second.
 SUB_WAITING_MAX = 64
 
-#: Both ends look after a connection by themselves: a peer's machine that is gone says nothing.
-HEARTBEAT_S = 2.0
-HEARTBEAT_TIMEOUT_S = 6.0
+#: A peer's machine that is gone says nothing, so both ends have the system look after a connection:
+#: it asks after so long without a word, so often, and gives up what is not acknowledged in time.
+#: ZeroMQ's own heartbeats do so too, but they take a connection whose messages wait to be read for
+#: a dead one, and then libzmq (4.3.5) aborts the process: its issue 3937, ``_input_stopped``.
+KEEPALIVE_S = 2
+KEEPALIVE_PROBES = 2
+SILENCE_S_MAX = 6.0
 HANDSHAKE_S = 5.0
 #: The system's own patience is two minutes, which would outlast most partitions.
 CONNECT_S = 3.0
@@ -45,9 +49,11 @@ def new_socket(context: Context, kind: int) -> Socket:
     socket.sndhwm = SENT_WAITING_MAX
     socket.rcvhwm = SUB_WAITING_MAX if kind == zmq.SUB else RECEIVED_WAITING_MAX
     socket.backlog = BACKLOG
-    socket.heartbeat_ivl = _ms(HEARTBEAT_S)
-    socket.heartbeat_timeout = _ms(HEARTBEAT_TIMEOUT_S)
-    socket.heartbeat_ttl = _ms(HEARTBEAT_TIMEOUT_S)
+    socket.tcp_keepalive = 1
+    socket.tcp_keepalive_idle = KEEPALIVE_S
+    socket.tcp_keepalive_intvl = KEEPALIVE_S
+    socket.tcp_keepalive_cnt = KEEPALIVE_PROBES
+    socket.tcp_maxrt = _ms(SILENCE_S_MAX)
     socket.handshake_ivl = _ms(HANDSHAKE_S)
     socket.connect_timeout = _ms(CONNECT_S)
     socket.reconnect_ivl = _ms(RECONNECT_S_MIN)
