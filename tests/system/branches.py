@@ -19,7 +19,7 @@ import psutil
 from tests.waiting import eventually
 
 START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 40.0
 REQUEST_TIMEOUT_S = 30.0
 
 
