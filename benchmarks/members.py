@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -190,7 +190,8 @@ class Members:
             group.process.wait(END_TIMEOUT_S)
             for stream in (group.process.stdin, group.process.stdout):
                 assert stream is not None
-                stream.close()
+                with suppress(BrokenPipeError):  # an order that was not read any more
+                    stream.close()
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def _answer(found: dict[int, Windows], window_s: float) -> Answer:
     note = (
         f"The node, driver and sockets of branches, {PER_PROCESS} to a process, each with "
         f"{INSTANCES} instances; windows of {window_s:g} s. Bytes as the kernel counts them on the "
-        "TCP connections, encryption and keep-alives included, headers and beacons not. The sizes "
+        "TCP connections, encryption included, headers and beacons not. The sizes "
         "were measured one after the other, not in turns."
     )
     return Answer(
