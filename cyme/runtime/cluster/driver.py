@@ -361,16 +361,7 @@ class Driver:
             busy = encode_error(
                 Overloaded("The branch performs too many calls already. Try again.")
             )
-            self.do(self.node.on_performed(self.now(), asked.call, ok=False, value=busy))
-        else:
-            self._spawn(pool, self._serve_call, asked)
-
-    def _begin_call(self, asked: Perform) -> None:
-        waits = self._perform is not None and self._perform.waits(asked.method)
-        pool = self._waiting if waits else self._performed
-        if pool.full():
-            error = Overloaded("The branch has too many calls of others under way. Try again.")
-            self._answer(asked.call, ok=False, value=encode_error(error))
+            self._answer(asked.call, ok=False, value=busy)
         else:
             self._spawn(pool, self._serve_call, asked)
 
