@@ -56,11 +56,6 @@ class Joining:
         self.rival: Statement | None = None
 
     @property
-    def knew_others(self) -> bool:
-        """Whether there were other branches in the last life."""
-        return bool(self._known)
-
-    @property
     def known(self) -> Collection[str]:
         """Endpoints of former members that have not turned up yet."""
         return self._known

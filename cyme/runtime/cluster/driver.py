@@ -62,9 +62,6 @@ LEASE_S = 3.0
 #: After a stall what waits at the sockets is taken in for so long before time goes on, in seconds.
 DRAIN_S = 0.2
 
-#: Batches of records of others that wait for the disk; what is more is found again by repair.
-ABSORB_BATCHES_MAX = 1_000
-ABSORB_TIMEOUT_S = 10.0
 WRITE_TIMEOUT_S = 10.0
 
 EXAMINATIONS_MAX = 8

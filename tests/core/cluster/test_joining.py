@@ -46,12 +46,10 @@ def test_whoever_the_user_named_is_greeted_for_ever() -> None:
 
 def test_whoever_was_known_is_greeted_until_it_turns_up() -> None:
     joining = _started((), ("a", "b"))
-    assert joining.knew_others
     assert joining.greetings(NOW, ["b", "c"]) == ["a"]
     assert list(joining.known) == ["a"]
     assert joining.greetings(NOW + 1e6, []) == ["a"]
     assert joining.greetings(NOW + 1e6, ["a"]) == []
-    assert not joining.knew_others
 
 
 def test_no_more_are_known_than_there_is_room_for() -> None:
