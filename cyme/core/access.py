@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from cyme.errors import Forbidden
@@ -39,6 +38,38 @@ class Caller:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """What may be shown of a token.
+
+    Attributes:
+        name: What it is called on its branch.
+        role: What its bearer may do.
+        created_at: Seconds since 1970.
+    """
+
+    name: str
+    role: Role
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenMade:
+    """A token that was asked for.
+
+    Attributes:
+        name: What it is called on its branch.
+        role: What its bearer may do.
+        token: The token itself.
+        created: Whether it was not known before.
+    """
+
+    name: str
+    role: Role
+    token: str = field(repr=False)
+    created: bool = True
+
+
 def require(caller: Caller, role: Role, deed: str) -> None:
     """Let the caller pass if it has the role.
 
@@ -55,14 +86,3 @@ def require(caller: Caller, role: Role, deed: str) -> None:
             f"To {deed} takes the role {role.label}; {caller.name!r} has {caller.role.label}. "
             f"Use a token with the role {role.label} (cyme-branch token create)."
         )
-
-
-def require_for_parameters(caller: Caller, parameters: Iterable[str]) -> None:
-    """Let the caller pass if it may set all the parameters.
-
-    Raises:
-        Forbidden: One of them chooses code and the caller is no administrator.
-    """
-    chosen = sorted(CODE_CHOOSING.intersection(parameters))
-    if chosen:
-        require(caller, Role.ADMIN, f"set {', '.join(chosen)}, which chooses what code runs,")

@@ -76,12 +76,14 @@ class BranchVitals:
         hub_lag_s: By how much its hub was late lately.
         instances: How many instances it owns.
         as_of: When it told, seconds since 1970 UTC.
+        memory_bytes: The resident memory of its own process, without its workers.
     """
 
     load: float
     hub_lag_s: float
     instances: int
     as_of: float
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

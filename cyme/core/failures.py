@@ -29,15 +29,17 @@ def start_patience_s(case: Case) -> float:
 
 def begin_stop(case: Case, memory: Memory, reason: str) -> Decision:
     """Return the beginning of a warm stop."""
+    told = f"{reason}; its tasks have {case.policy.stop_timeout_s:.0f} s to finish"
     stopping = replace(
         memory,
         state=InstanceState.STOPPING,
         since=case.now,
-        reason=reason,
+        reason=told,
+        cause=reason,
         stop_signal="TERM",
         stop_deadline=case.now + case.policy.stop_timeout_s,
     )
-    return Decision(stopping, (Signal("TERM"),), (Note("instance.stopping", reason),))
+    return Decision(stopping, (Signal("TERM"),), (Note("instance.stopping", told),))
 
 
 def abandon(case: Case, memory: Memory, why: str) -> Decision:

@@ -57,6 +57,7 @@ class WorkerDefaults:
         default_broker: The broker of apps that name none.
         default_result_backend: The result backend that goes with it, if it has one of its own.
         webhook_allow: What queued URLs may reach beside public addresses.
+        task_events: Whether workers tell of their tasks, unless an instance says otherwise.
     """
 
     branch: str
@@ -66,6 +67,7 @@ class WorkerDefaults:
     default_broker: Broker | None = None
     default_result_backend: str | None = None
     webhook_allow: tuple[str, ...] = ()
+    task_events: bool = True
 
 
 def effective_spec(
@@ -141,7 +143,7 @@ def launch_of(
             ("-Q", ",".join([direct_queue(instance.name), *_plain_names(queues)])),
             ("-P", pool_of(spec).option),
             _limits(spec),
-            *_features(spec, dict(given), defaults.loglevel).items(),
+            *_features(spec, dict(given), dict(config), defaults).items(),
         ),
         config=config,
         env={**env, **_declarations(queues)},
@@ -170,12 +172,17 @@ def _limits(spec: WorkerSpec) -> tuple[str, str]:
 
 
 def _features(
-    spec: WorkerSpec, given: Mapping[str, str | None], loglevel: str
+    spec: WorkerSpec,
+    given: Mapping[str, str | None],
+    config: Mapping[str, str],
+    defaults: WorkerDefaults,
 ) -> Mapping[str, str | None]:
     """Return the options that the user may override, overridden where the user did."""
+    # The option would win over the setting, which is the user's if there is one.
+    tells_of_tasks = defaults.task_events and "worker_send_task_events" not in config
     features: dict[str, str | None] = {
-        "--loglevel": loglevel,
-        "-E": None,
+        "--loglevel": defaults.loglevel,
+        **({"-E": None} if tells_of_tasks else {}),
         "--without-mingle": None,
         "--without-gossip": None,
         "--heartbeat-interval": f"{HEARTBEAT_INTERVAL_S}",

@@ -253,8 +253,11 @@ def _url_scheme(url: str) -> str:
         raise _fault("names several URLs; name one")
     try:
         port = urlsplit(url).port
-    except ValueError as exc:
-        raise _fault(f"is not a URL ({exc})") from exc
+    except ValueError:
+        # What Python says of it shows a part of the password where that has a '/' in it.
+        raise _fault(
+            "is not a URL: its host or its port is none. Percent-encode what is in the password"
+        ) from None
     if "://" not in url or port == 0:
         raise _fault("must be a URL such as amqp://user:password@host:5672/vhost")
     return _scheme(url)

@@ -15,6 +15,7 @@ Laws:
 * Whatever a dead worker left behind is swept before a new one starts.
 * What fails again and again is given pauses, and in the end left alone with the reason.
 * While nothing may be done about an instance nothing is (``cyme.core.restraint``).
+* A change of state is told by the first note of its decision, whatever else that tells.
 """
 
 from __future__ import annotations
@@ -118,7 +119,11 @@ def decide(
         now: Monotonic seconds.
     """
     case = Case(wish, sight, policy, name, now)
-    return restrained(case, memory) if sight.restraint else _free(case, memory)
+    decision = restrained(case, memory) if sight.restraint else _free(case, memory)
+    if decision.notes or decision.memory.state is memory.state:
+        return decision
+    after = decision.memory
+    return replace(decision, notes=(Note(f"instance.{after.state}", after.reason),))
 
 
 def _free(case: Case, memory: Memory) -> Decision:
@@ -180,6 +185,7 @@ def _gone_for_good(case: Case, memory: Memory) -> Decision:
         state=InstanceState.STOPPED,
         since=case.now,
         reason=case.wish.why_not,
+        cause="",
         record=CLEAN,
         answered_since=None,
     )
@@ -194,8 +200,9 @@ def _gone_to_return(case: Case, memory: Memory) -> Decision:
         state = InstanceState.DISABLED
     elif memory.record.retry_at > case.now:
         state = InstanceState.BACKOFF
-    back = replace(memory, state=state, since=case.now, answered_since=None)
-    return Decision(back, (Sweep(),), (Note("instance.stopped", memory.reason),))
+    why = memory.why_start
+    back = replace(memory, state=state, since=case.now, reason=why, cause="", answered_since=None)
+    return Decision(back, (Sweep(),), (Note("instance.stopped", why),))
 
 
 def _how_it_ended(memory: Memory, sight: Sight) -> str:
@@ -281,8 +288,14 @@ def _stopping(case: Case, memory: Memory) -> Decision:
     if case.now < memory.stop_deadline:
         return Decision(memory)
     signal = "QUIT" if memory.stop_signal == "TERM" else "KILL"
-    note = Note("instance.stopping", f"not gone after {memory.stop_signal}: {signal}")
+    dropped = ", which drops the tasks that it runs" if signal == "QUIT" else ""
+    waited_s = case.now - memory.since
+    told = f"it has not ended within {waited_s:.0f} s: {signal}{dropped}"
     stopping = replace(
-        memory, stop_signal=signal, stop_deadline=case.now + case.policy.kill_timeout_s
+        memory,
+        reason=told,
+        cause=memory.why_start,
+        stop_signal=signal,
+        stop_deadline=case.now + case.policy.kill_timeout_s,
     )
-    return Decision(stopping, (Signal(signal),), (note,))
+    return Decision(stopping, (Signal(signal),), (Note("instance.stopping", told),))

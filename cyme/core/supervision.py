@@ -101,7 +101,8 @@ class Memory:
         state: Where the instance stands.
         since: Since when (monotonic seconds).
         reason: Why, in words.
-        cause: Why it is to be started, while ``reason`` says what that waits for; else empty.
+        cause: Why it is to be started, or stopped, while ``reason`` says what that waits for; else
+            empty.
         process: The worker's main process, if there is one.
         starts: How often it was started, the adopted start included.
         answered_since: Since when it answers without a failure, None if it does not.
@@ -153,7 +154,7 @@ class Memory:
 
     @property
     def why_start(self) -> str:
-        """Why it is to be started, whatever that waited for."""
+        """Why it is to be started, or was stopped to be, whatever that waited for."""
         return self.cause or self.reason
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+#: The header of a queued URL's message that tells when it was sent, seconds since 1970 UTC, so
+#: that a queue can be asked for how long its oldest message has waited.
+SENT_AT_HEADER: Final = "cyme_sent_at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +86,3 @@ class Outcome:
 
 
 PENDING = Outcome(state=TaskState.PENDING)
-
-#: A webhook's return value: ``status_code``, ``url``, ``headers``, ``content`` and, where the
-#: content is not text, ``encoding: base64``.
-WebhookResponse = Mapping[str, object]

@@ -70,12 +70,16 @@ class Look:
         cpu_s: Processor seconds used so far by the main process and its children.
         exit_status: How it ended, where that is known: an exit code, or minus a signal.
         pids: The main process first, then its descendants.
+        memory_bytes: Resident memory of all of them together.
+        age_s: For how long the main process has run.
     """
 
     state: ProcessState
     cpu_s: float = 0.0
     exit_status: int | None = None
     pids: tuple[int, ...] = ()
+    memory_bytes: int = 0
+    age_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +89,9 @@ class Report:
     Attributes:
         queues: Names of the queues it consumes from.
         limits: Its (minimum, maximum) concurrency, None where it was not asked or cannot tell.
+        slots: How many tasks it can do at a time, None where it was not asked or cannot tell.
     """
 
     queues: frozenset[str]
     limits: tuple[int, int] | None = None
+    slots: int | None = None

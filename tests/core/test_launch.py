@@ -84,6 +84,27 @@ def test_a_worker_is_started_as_cyme_starts_workers() -> None:
     assert launch.workdir is None
 
 
+def test_a_worker_tells_of_its_tasks_unless_the_branch_is_told_otherwise() -> None:
+    silent = replace(DEFAULTS, task_events=False)
+    assert ("-E", None) in _launch().options
+    assert ("-E", None) not in _launch(defaults=silent).options
+
+
+@pytest.mark.parametrize("spelling", ["-E", "--task-events", "--events"])
+def test_who_asks_for_events_gets_them_once(spelling: str) -> None:
+    silent = replace(DEFAULTS, task_events=False)
+    for defaults in (DEFAULTS, silent):
+        options = [name for name, _ in _launch(defaults=defaults, arguments=spelling).options]
+        assert options.count("-E") == 1
+        assert "--task-events" not in options
+
+
+def test_a_setting_of_the_user_decides_about_events_not_the_option() -> None:
+    launch = _launch(extra_config="worker_send_task_events=false")
+    assert ("-E", None) not in launch.options
+    assert dict(launch.config)["worker_send_task_events"] == "(bool)false"
+
+
 def test_an_application_of_the_user_includes_the_task_of_cyme() -> None:
     launch = _launch(celery_app="proj:app", workdir="/srv", python="/opt/python")
     assert dict(launch.options)["-A"] == "proj:app"

@@ -122,6 +122,19 @@ def test_refuses_what_is_wrong_and_says_what_would_be_right(
     assert told in _refusal(name, value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("result_backend", "redis://:hush/1@h:6379/0"),
+        ("broker", Broker("amqp://me:hush#1@h//")),
+        ("result_backend", "redis://:hush @h"),
+        ("result_backend", "redis://:hush@[h"),
+    ],
+)
+def test_a_url_that_is_none_is_not_repeated(name: str, value: object) -> None:
+    assert "hush" not in _refusal(name, value)
+
+
 def test_tells_all_faults_at_once() -> None:
     with pytest.raises(InvalidRequest) as caught:
         check_changes({"pool": "x", "is_enabled": 3, "queues": [], "odd": 1})
@@ -196,6 +209,8 @@ def test_an_operator_chooses_everything_but_code() -> None:
     ("changes", "told"),
     [
         ({"celery_app": None}, "celery_app"),
+        ({"workdir": "/tmp"}, "workdir"),
+        ({"python": "python3"}, "python"),
         ({"env": {}}, "env"),
         ({"arguments": "--include a"}, "--include in arguments"),
         ({"extra_config": "worker_consumer=a:B"}, "worker_consumer in extra_config"),

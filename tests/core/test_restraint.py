@@ -13,7 +13,7 @@ from cyme.core.restraint import withheld
 from cyme.core.status import InstanceState
 from cyme.core.supervision import Memory, Sight, Signal, Start, Sweep, Wish
 from cyme.core.workers import Look
-from tests.core.test_reconcile import (
+from tests.core.walk import (
     ALIVE,
     KILLED,
     LONG_UP,

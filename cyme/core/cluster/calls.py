@@ -241,6 +241,11 @@ class Calls:
 
     # --- time -----------------------------------------------------------------------------------
 
+    @property
+    def asks(self) -> bool:
+        """Whether this branch waits for an answer."""
+        return bool(self._asked)
+
     def on_tick(self, now: float, me: Sender) -> list[Effect]:
         """End the calls whose time is over, send again what is not answered, and forget."""
         while self._performing and next(iter(self._performing.values())).until <= now:

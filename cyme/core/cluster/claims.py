@@ -9,7 +9,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -71,6 +71,7 @@ class Claims:
         self._claims: dict[str, _Claim] = {}
         self._pauses: dict[str, _Pause] = {}
         self._orphans: Iterator[str] = iter(())
+        self._are_orphans = False  # whether the last look found any
         self._began: float | None = None
         self._look_at = 0.0
 
@@ -79,17 +80,24 @@ class Claims:
         """How many instances are being examined or written."""
         return len(self._claims)
 
+    @property
+    def waits(self) -> bool:
+        """Whether any instance is being examined or written, or its owner was found to be gone."""
+        return bool(self._claims) or self._are_orphans
+
     def drop(self, name: str) -> None:
         """Forget whatever is under way for an instance."""
         self._claims.pop(name, None)
 
-    def on_tick(self, now: float, view: View, room: int, taken: Collection[str]) -> list[Effect]:
+    def on_tick(
+        self, now: float, view: View, room_now: Callable[[], int], taken: Collection[str]
+    ) -> list[Effect]:
         """Begin to examine those whose turn has come.
 
         Args:
             now: Monotonic seconds.
             view: What is known.
-            room: How many there is room for.
+            room_now: Tells how many there is room for at this moment.
             taken: Those that are on their way here already.
         """
         if self._began is None:
@@ -97,15 +105,17 @@ class Claims:
         effects = self._expire(now)
         if not _may_claim(now, view, self._policy):
             self._pauses.clear()
-            self._orphans = iter(())
+            self._orphans, self._are_orphans = iter(()), False
             return effects
         some = list(islice(self._orphans, ORPHANS_MAX))
         if not some and now >= self._look_at:
             self._look_at = now + LOOK_S
             self._look(view)
             some = list(islice(self._orphans, ORPHANS_MAX))
+            self._are_orphans = bool(some)
         turns = [self._turn(now, view, name) for name in some if name not in taken]
-        for _, name, rank in sorted(turn for turn in turns if turn)[: max(0, room)]:
+        come = sorted(turn for turn in turns if turn)
+        for _, name, rank in come[: max(0, room_now())] if come else ():
             effects += self._begin(now, view, name, rank)
         return effects
 

@@ -81,17 +81,23 @@ class Detection:
         for watch in self._watches.values():
             watch.heard_at, watch.probe_ends = now, None
 
+    @property
+    def due_at(self) -> float:
+        """When somebody will have been silent for long enough to be looked at."""
+        heard = min((watch.heard_at for watch in self._watches.values()), default=float("inf"))
+        return heard + SILENCE_S
+
     def due(self, now: float) -> tuple[list[BranchId], list[BranchId]]:
         """Return whom to probe, and whom to accuse, each sorted."""
-        silent_s = {branch: now - watch.heard_at for branch, watch in self._watches.items()}
-        silent = sum(1 for each_s in silent_s.values() if each_s > SILENCE_S)
-        self._recover(now, silent)
-        if self._begins_to_doubt(silent):
+        silent = [id_ for id_, each in self._watches.items() if now - each.heard_at > SILENCE_S]
+        self._recover(now, len(silent))
+        if self._begins_to_doubt(len(silent)):
             return [], []
         patience_s = SILENCE_S * self._awareness.factor
         probed, accused = [], []
-        for branch, watch in sorted(self._watches.items()):
-            if silent_s[branch] <= patience_s:
+        for branch in sorted(silent):
+            watch = self._watches[branch]
+            if now - watch.heard_at <= patience_s:
                 continue
             if watch.probe_ends is None or now >= watch.probe_ends:
                 probed.append(branch)

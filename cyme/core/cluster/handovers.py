@@ -13,7 +13,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -125,15 +125,25 @@ class Handovers:
 
     # --- inputs ---------------------------------------------------------------------------------
 
-    def on_tick(self, now: float, view: View, room: Room) -> list[Effect]:
-        """Look for what is to be taken back, and go on with what is due."""
+    def on_tick(self, now: float, view: View, room_now: Callable[[], Room]) -> list[Effect]:
+        """Look for what is to be taken back, and go on with what is due.
+
+        Args:
+            now: Monotonic seconds.
+            view: What is known.
+            room_now: Tells what there is room for at this moment.
+        """
         if now >= self._look_at:
             self._look_at = now + LOOK_S
             self._look(now, view)
         if not settled(now, view, self._policy):
             return []
+        due = [one for one in self._handovers.values() if now >= one.due]
+        if not due:
+            return []
         effects: list[Effect] = []
-        for one in [one for one in self._handovers.values() if now >= one.due]:
+        room = room_now()
+        for one in due:
             waited = one.stage is _Stage.QUEUED
             effects += self._go_on(now, view, one, room)
             if waited and one.stage is not _Stage.QUEUED:

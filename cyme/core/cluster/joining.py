@@ -6,6 +6,8 @@ Laws:
   address.
 * Whoever was known in the last life is greeted until it turns up as a member, so that a cluster
   that was down as a whole finds itself again.
+* Only the answer to a greeting ends the start early, so until then members are greeted, too: they
+  may have turned up by pings of their own.
 * Where others hold a branch of the same id to be alive elsewhere, that one is asked first. If it
   answers, this branch has no business here. If it does not, it was this branch's last life; and so
   it was if its address is that of this branch now.
@@ -74,7 +76,7 @@ class Joining:
         """Tell whether it is time to greet."""
         return now >= self._greet_at
 
-    def greetings(self, now: float, present: Collection[str]) -> list[str]:
+    def greetings(self, now: float, present: Sequence[str]) -> list[str]:
         """Return whom to greet now.
 
         Args:
@@ -87,7 +89,8 @@ class Joining:
         in_turn = list(islice(self._known, GREETED_MAX))
         for endpoint in in_turn:
             self._known[endpoint] = self._known.pop(endpoint)  # it is the last one now
-        return list(dict.fromkeys([*self._joins, *in_turn]))
+        members = () if self.joined else present[:GREETED_MAX]
+        return list(dict.fromkeys([*self._joins, *in_turn, *members]))
 
     def contest(self, now: float, rival: Statement, *, gone: bool = False) -> bool:
         """Take note of a branch of the same id; tell whether it is to be asked now.

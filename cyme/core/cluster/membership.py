@@ -145,6 +145,11 @@ class Membership:
         self._judge(now, member)
         return Change(before, statement, taken=True, worth_telling=True)
 
+    @property
+    def suspects(self) -> int:
+        """How many are suspected to have failed."""
+        return len(self._suspects)
+
     def overdue(self, now: float) -> list[Statement]:
         """Return the words of those whose suspicion has come to its end, sorted by id."""
         return [

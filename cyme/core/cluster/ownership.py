@@ -34,10 +34,11 @@ class Ownership:
         It is to be called while this branch is fenced, too: what it finds away from home then
         is kept from being stopped when the fence comes down.
         """
-        effects = self._handovers.on_tick(now, view, self._room(view))
-        room = self._room(view)
-        places = min(room.places, room.instances)
-        return effects + self._claims.on_tick(now, view, places, self._handovers.names)
+        # Mostly nothing is due, and nobody asks for the room.
+        effects = self._handovers.on_tick(now, view, lambda: self._room(view))
+        return effects + self._claims.on_tick(
+            now, view, lambda: self._places(view), self._handovers.names
+        )
 
     def on_examined(
         self, now: float, view: View, instance: Instance, verdict: Verdict, why: str
@@ -78,6 +79,11 @@ class Ownership:
         self._claims.drop(instance.name)
         return self._handovers.take(now, view, instance, self._room(view))
 
+    @property
+    def under_way(self) -> bool:
+        """Whether any instance is on its way here, or its owner is gone so that it may be."""
+        return bool(self._handovers.names) or self._claims.waits
+
     def keeps(self, name: str) -> bool:
         """Tell whether the worker of an instance that another branch owns is not to be stopped.
 
@@ -92,3 +98,7 @@ class Ownership:
             places=self._policy.prepared_max - busy,
             instances=view.profile.instances_max - view.owned(view.me) - busy,
         )
+
+    def _places(self, view: View) -> int:
+        room = self._room(view)
+        return min(room.places, room.instances)

@@ -19,8 +19,8 @@ class Known(Protocol):
         """The id of this branch."""
 
     @property
-    def statement(self) -> Statement:
-        """The word of this branch about itself."""
+    def profile(self) -> Profile:
+        """What this branch says of itself."""
 
     @property
     def fenced(self) -> bool:
@@ -86,7 +86,7 @@ class NodeView:
     @property
     def profile(self) -> Profile:
         """What this branch says of itself."""
-        return self._node.statement.profile
+        return self._node.profile
 
     @property
     def fenced(self) -> bool:

@@ -121,6 +121,8 @@ class Branch:
         up: Whether it runs.
         paused: Whether it is stopped as by SIGSTOP.
         waiting: What arrived meanwhile.
+        rests: Whether its next tick may come late, as nothing is under way.
+        plan: Stands for the next tick that is planned.
     """
 
     def __init__(
@@ -139,6 +141,8 @@ class Branch:
         self.up = False
         self.paused = False
         self.waiting: list[tuple[Link | None, Message]] = []
+        self.rests = False
+        self.plan: object = None
         self._network = network
 
     # --- its deeds ------------------------------------------------------------------------------
@@ -148,6 +152,7 @@ class Branch:
         for effect in effects:
             self.effects.append((self._network.now, effect))
             self._network.perform(self, effect)
+        self._network.stir(self)
         return effects
 
     def hear(self, message: Message, link: Link | None = LINK) -> Sequence[Effect]:
@@ -254,7 +259,7 @@ class Network:
         self.branches[branch.host] = branch
         branch.up = True
         branch.do(branch.node.start(self.now))
-        self._later(TICK_S, lambda: self._tick(branch))
+        self._plan(branch, TICK_S)
         return branch
 
     def add(self, id_: str, **settings: Any) -> Branch:
@@ -304,7 +309,7 @@ class Network:
             for link, message in waiting:
                 branch.hear(message, link)
             branch.tick()
-            self._later(TICK_S, lambda branch=branch: self._tick(branch))  # type: ignore[misc]
+            self._plan(branch, TICK_S)
 
     # --- faults ---------------------------------------------------------------------------------
 
@@ -345,10 +350,21 @@ class Network:
         self._count += 1
         heapq.heappush(self._due, (self.now + delay_s, self._count, happen))
 
-    def _tick(self, branch: Branch) -> None:
-        if branch.up and not branch.paused:
+    def _plan(self, branch: Branch, pause_s: float) -> None:
+        """Tick a branch next after a pause, and not when it was planned before."""
+        branch.rests = pause_s > TICK_S
+        branch.plan = plan = object()
+        self._later(pause_s, lambda: self._tick(branch, plan))
+
+    def stir(self, branch: Branch) -> None:
+        """Tick a branch soon that is calm no more, as the driver does."""
+        if branch.rests and not branch.node.calm:
+            self._plan(branch, TICK_S)
+
+    def _tick(self, branch: Branch, plan: object) -> None:
+        if branch.up and not branch.paused and branch.plan is plan:
             branch.tick()
-            self._later(TICK_S, lambda: self._tick(branch))
+            self._plan(branch, branch.node.pause_s(self.now))
 
     # --- effects --------------------------------------------------------------------------------
 

@@ -203,3 +203,15 @@ def told(effects: list[Effect]) -> list[str]:
 def edited(record: Instance, time_ms: int = 5, **fields: Any) -> Instance:
     """Return a record whose content somebody changed."""
     return replace(record, stamp=Stamp(time_ms, 0, "b9"), version=record.version + 1, **fields)
+
+
+#: What is at home on b1 while b2 owns it, and what b1 makes of it as it takes it back.
+AWAY = instance("w", home="b1", owner="b2", epoch=4)
+MINE = but(AWAY, owner="b1", epoch=5)
+
+
+def home(*away: Instance, **policy: object) -> Seat:
+    """Return the seat of b1, settled, which then learns that b2 owns what is at home here."""
+    seat = Seat("b1", "b2", "b3", **policy)
+    seat.wait(5)
+    return seat.know(*(away or (AWAY,)))

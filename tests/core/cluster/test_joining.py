@@ -46,10 +46,19 @@ def test_whoever_the_user_named_is_greeted_for_ever() -> None:
 
 def test_whoever_was_known_is_greeted_until_it_turns_up() -> None:
     joining = _started((), ("a", "b"))
+    joining.joined = True
     assert joining.greetings(NOW, ["b", "c"]) == ["a"]
     assert list(joining.known) == ["a"]
     assert joining.greetings(NOW + 1e6, []) == ["a"]
     assert joining.greetings(NOW + 1e6, ["a"]) == []
+
+
+def test_before_the_start_is_over_members_are_greeted_too_a_few_of_them() -> None:
+    joining = _started(("s",), ("a", "b"))
+    assert joining.greetings(NOW, ["b", "c"]) == ["s", "a", "b", "c"]
+    many = [f"k{number}" for number in range(GREETED_MAX + 1)]
+    assert joining.greetings(NOW + GREET_S, many) == ["s", "a", *many[:-1]]
+    assert list(joining.known) == ["a"]
 
 
 def test_no_more_are_known_than_there_is_room_for() -> None:
@@ -134,7 +143,7 @@ def test_every_life_is_asked_once() -> None:
 def test_of_many_that_were_known_a_few_are_greeted_at_a_time_and_all_in_turn() -> None:
     known = [f"tcp://k{number}:1" for number in range(2 * GREETED_MAX + 1)]
     joining = Joining(["tcp://named:1"], known)
-    greeted = [joining.greetings(float(turn), ()) for turn in range(3)]
+    greeted = [joining.greetings(float(turn), []) for turn in range(3)]
     assert all(each[0] == "tcp://named:1" for each in greeted)
     assert greeted[0][1:] == known[:GREETED_MAX]
     assert greeted[1][1:] == known[GREETED_MAX:-1]

@@ -250,6 +250,22 @@ def test_those_that_were_known_are_greeted_until_they_turn_up() -> None:
     assert len(_greeted(one)) == greeted
 
 
+def test_who_is_pinged_by_others_as_it_starts_again_joins_no_later() -> None:
+    network = Network()
+    *others, killed = network.cluster(3)
+    network.run(1.0)
+    network.kill(killed)
+    network.run(1.0)
+    again = network.restart(killed)
+    for other in others:  # they look whether it is still there
+        ping = Ping(
+            sender=sender(other.id), number=999, target=again.id, about=other.node.word(again.id)
+        )
+        other.do([Send(calls_at(again.host), ping)])
+    assert network.until(lambda: again.node.joined, 10.0) < 0.5
+    network.until(lambda: agree([*others, again]) and not again.node.fenced, 1.0)
+
+
 # --- many ----------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cyme.core.branches import BranchState
 from cyme.core.cluster.digests import Table
 from cyme.core.cluster.grounds import View
-from cyme.core.cluster.members import Statement
+from cyme.core.cluster.members import Profile, Statement
 from cyme.core.cluster.view import NodeView
 from cyme.core.model import BranchId, Instance, merged
 from tests.core.cluster import known
@@ -22,7 +22,7 @@ class Node:
     """What the view needs of a node, as a test says."""
 
     me = BranchId("me")
-    statement: Statement = word("me")
+    profile: Profile = word("me").profile
     fenced = True
     joined_at: float | None = 7.0
 
@@ -33,7 +33,7 @@ class Node:
         return 5.0 if branch == "x" else 0.0
 
     def statements(self) -> Sequence[Statement]:
-        return [self.statement, word("x", FAILED)]
+        return [word("me"), word("x", FAILED)]
 
 
 def _view() -> tuple[NodeView, Table]:

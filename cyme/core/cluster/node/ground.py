@@ -123,6 +123,7 @@ class Ground:
         self._listening: frozenset[str] = frozenset()
         self._remembered: tuple[str, ...] = settings.known
         self._ticked_at: float | None = None
+        self._pause_s = TICK_S
         self._lag_s = 0.0
         self._next_beat = self._next_compare = self._next_returned = self._next_try = 0.0
         self._next_forget = 0.0
@@ -140,6 +141,11 @@ class Ground:
     def me(self) -> BranchId:
         """The id of this branch."""
         return self._me
+
+    @property
+    def profile(self) -> Profile:
+        """What this branch says of itself."""
+        return self._profile
 
     @property
     def joined(self) -> bool:

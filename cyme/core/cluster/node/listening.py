@@ -183,7 +183,7 @@ class Listening(Learning):
     def _greet(self, now: float) -> None:
         if not self._joining.is_due(now):
             return
-        present = {member.statement.profile.calls_at for member in self._members.present()}
+        present = [member.statement.profile.calls_at for member in self._members.present()]
         for endpoint in self._joining.greetings(now, present):
             if endpoint != self._profile.calls_at:
                 self._out.append(Send(endpoint, self._hello()))

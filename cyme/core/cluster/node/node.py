@@ -50,8 +50,8 @@ class Node(Ticking):
     def on_tick(self, now: float) -> list[Effect]:
         """Do what is due.
 
-        It is to be called every ``TICK_S``, and after a stall only when what arrived meanwhile
-        was taken in.
+        It is to be called after each ``pause_s``, or every ``TICK_S`` by who does not ask for
+        that, and after a stall only when what arrived meanwhile was taken in.
         """
         self._mind_stall(now)
         self._go_on_joining(now)

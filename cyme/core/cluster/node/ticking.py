@@ -17,8 +17,14 @@ from cyme.core.cluster.node.ground import CONFRONT_S, TICK_S
 from cyme.core.cluster.node.listening import Listening
 from cyme.core.model import BranchId
 
+#: A node in which nothing is under way is ticked so seldom, in seconds.
+CALM_TICK_S = 0.5
+
 BEAT_S = 1.0
 BEAT_SPREAD = 0.1
+
+#: So much of a lateness is left after each ``TICK_S`` without another one.
+LAG_KEPT = 0.9
 
 #: Late by more than this the hub could hear nobody, so everybody is forgiven, in seconds.
 LAG_S_MAX = 0.5
@@ -48,16 +54,44 @@ class Ticking(Listening):
 
     # --- time -----------------------------------------------------------------------------------
 
+    @property
+    def calm(self) -> bool:
+        """Whether nothing is under way that the next tick could bring further."""
+        return (
+            self._joining.joined
+            and not self._joining.checking
+            and not self._fence.up
+            and not self._outbox.waits
+            and not self._calls.asks
+            and not self._absorbing
+            and not self._returned
+            and not self._members.suspects
+            and not self._ownership.under_way
+        )
+
+    def pause_s(self, now: float) -> float:
+        """Return after how many seconds the next tick is to come, and expect it then.
+
+        It is ``TICK_S``, and in a calm node up to ``CALM_TICK_S`` where nothing is due before.
+        An input may end the calm; then ``TICK_S`` holds from that moment. Only what comes seldom
+        may be late by a pause: greetings again, looks for instances that are not where they
+        belong, recovery of the awareness, and forgetting.
+        """
+        due = min(self._next_beat, self._next_compare, self._next_try, self._detection.due_at)
+        self._pause_s = min(max(TICK_S, due - now), CALM_TICK_S) if self.calm else TICK_S
+        return self._pause_s
+
     def _mind_stall(self, now: float) -> None:
-        late_s = 0.0 if self._ticked_at is None else now - self._ticked_at - TICK_S
-        self._ticked_at = now
-        self._lag_s = max(late_s, self._lag_s * 0.9)
+        since_s = TICK_S if self._ticked_at is None else now - self._ticked_at
+        late_s = since_s - self._pause_s
+        self._ticked_at, self._pause_s = now, TICK_S
+        self._lag_s = max(late_s, self._lag_s * LAG_KEPT ** (since_s / TICK_S))
         if late_s <= LAG_S_MAX:
             return
         self._awareness.worse()
         self._detection.forgive(now)
         self._members.delay(late_s)
-        if late_s >= STALL_S:
+        if since_s - TICK_S >= STALL_S:
             self._fence.raise_(now)
             self._tell("branch.stalled", f"this branch stood still for {late_s:.1f} s")
 
