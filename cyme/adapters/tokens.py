@@ -17,17 +17,19 @@ import hashlib
 import json
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cyme.core.access import Caller, Role
+from cyme.core.access import Caller, Role, TokenInfo, TokenMade
 from cyme.core.names import check_name
 from cyme.errors import (
     Conflict,
     DirectoryUnusable,
+    Fault,
     InvalidRequest,
     NotFound,
     StorageFull,
@@ -45,25 +47,15 @@ FIRST_ADMIN = "admin"
 
 _CHANCE_BYTES = 32
 _TOKEN_CHARS_MAX = 128
+_SECRET = re.compile(r"cyme_[voa]_[A-Za-z0-9_-]{43}", re.ASCII)
+#: A token made by chance has fewer different characters in less than one of a billion cases.
+_DISTINCT_MIN = 14
 _FILE_BYTES_MAX = 1024 * 1024
 _LOCK_POLL_S = 0.05
 _FORMAT = 1
 
 #: What tells one state of the file from another; None where there is no file.
 _Look = tuple[int, int, int] | None
-
-
-@dataclass(frozen=True, slots=True)
-class TokenInfo:
-    """What may be shown of a token.
-
-    Attributes:
-        created_at: Seconds since 1970.
-    """
-
-    name: str
-    role: Role
-    created_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +133,35 @@ class TokenFile:
             token = _new_token(role)
             self._write(_with_token(content, token, TokenInfo(name, role, time.time())))
         return token
+
+    def put(self, name: str, role: Role, secret: str | None) -> TokenMade:
+        """Make a token, or take one that another branch has made.
+
+        Args:
+            name: What it is called here.
+            role: What its bearer may do.
+            secret: The token itself, None to make one. The same one twice is no conflict.
+
+        Raises:
+            InvalidRequest: The name cannot be one, or the secret is none of a token of that role.
+            Conflict: There is another token of that name, or this one under another name.
+            TooLarge: There are ``TOKENS_MAX`` tokens already.
+            DirectoryUnusable: The file cannot be read.
+            StorageUnavailable: The file cannot be written; nothing was changed.
+        """
+        if secret is None:
+            return TokenMade(name=name, role=role, token=self.create(name, role))
+        check_name("token", name)
+        _check_secret(secret, role)
+        with self._locked():
+            content = self._read()
+            known = content.tokens.get(_digest(secret))
+            if known is not None and (known.name, known.role) == (name, role):
+                return TokenMade(name=name, role=role, token=secret, created=False)
+            if known is not None:
+                raise Conflict(f"That token is known already, as {known.name!r}.")
+            self._write(_with_token(content, secret, TokenInfo(name, role, time.time())))
+        return TokenMade(name=name, role=role, token=secret)
 
     def revoke(self, name: str) -> None:
         """Make a token worthless; running branches see it within ``LOOK_PERIOD_S``.
@@ -251,6 +272,22 @@ def _digest(token: str) -> str:
 
 def _new_token(role: Role) -> str:
     return f"cyme_{role.label[0]}_{secrets.token_urlsafe(_CHANCE_BYTES)}"
+
+
+def _check_secret(secret: str, role: Role) -> None:
+    """Check that a token is of our form, and not one that somebody made up.
+
+    Raises:
+        InvalidRequest: It is not.
+    """
+    letter, chance = secret[5:6], secret[7:]
+    if _SECRET.fullmatch(secret) is None or letter != role.label[0]:
+        detail = f"is not a token of the role {role.label}; leave it out to have one made"
+    elif len(set(chance)) < _DISTINCT_MIN:
+        detail = "can be guessed; leave it out to have a token made"
+    else:
+        return
+    raise InvalidRequest(f"The secret {detail}.", [Fault("secret", detail)])
 
 
 def _with_token(content: _Content, token: str, info: TokenInfo) -> _Content:

@@ -20,9 +20,12 @@ replays what a seed does to one.
 
 from cyme.testing.brokers import FakeControl, FakeControls
 from cyme.testing.clock import WALL_S, FakeClock
-from cyme.testing.cluster import FakeMembers, FakeSupervisor
+from cyme.testing.cluster import FakeMembers, FakeSupervisor, FakeWatching
+from cyme.testing.events import FakeEventListener, FakeEventListeners
 from cyme.testing.store import MemoryStore
 from cyme.testing.tasks import FakeTaskGateway, Sent
+from cyme.testing.tokens import FakeTokenKeeping
+from cyme.testing.worker_logs import FakeWorkerLogs
 from cyme.testing.workers import FakeMachine, FakeWorker, FakeWorkers
 
 __all__ = [
@@ -30,11 +33,16 @@ __all__ = [
     "FakeClock",
     "FakeControl",
     "FakeControls",
+    "FakeEventListener",
+    "FakeEventListeners",
     "FakeMachine",
     "FakeMembers",
     "FakeSupervisor",
     "FakeTaskGateway",
+    "FakeTokenKeeping",
+    "FakeWatching",
     "FakeWorker",
+    "FakeWorkerLogs",
     "FakeWorkers",
     "MemoryStore",
     "Sent",

@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from cyme.core.branches import BranchInfo, ClusterView
-from cyme.core.model import BranchId, Instance
+from cyme.core.model import BranchId, Broker, Instance
 from cyme.core.status import UNSEEN, InstanceState, InstanceStatus
-from cyme.errors import CymeError
+from cyme.core.vitals import InstanceVitals, QueueVitals
+from cyme.errors import Conflict, CymeError
 from cyme.testing.clock import WALL_S
 
 
@@ -20,6 +21,7 @@ class FakeSupervisor:
         restarted: Instances whose restart was asked for, in order.
         waited: Instances that were waited for, in order.
         gone: Instances that were waited for until they were gone, in order.
+        told: How the workers do of the instances that this branch owns.
     """
 
     def __init__(self) -> None:
@@ -27,6 +29,7 @@ class FakeSupervisor:
         self.restarted: list[str] = []
         self.waited: list[str] = []
         self.gone: list[str] = []
+        self.told: list[InstanceVitals] = []
 
     def runs(self, instance: str, *pids: int) -> None:
         """Say that an instance runs."""
@@ -60,6 +63,65 @@ class FakeSupervisor:
     def restart(self, instance: str) -> None:
         """Remember that a restart was asked for."""
         self.restarted.append(instance)
+
+    def vitals(self) -> list[InstanceVitals]:
+        """Return what the test said."""
+        return self.told
+
+
+class FakeWatching:
+    """What use cases ask of whoever watches the queues: queues on no broker at all.
+
+    Attributes:
+        depths: How many messages wait in each queue.
+        told: The rows of the queues that are watched.
+        asked: How often they were asked for.
+        failure: Raised instead of an answer, unless it is None.
+    """
+
+    def __init__(self) -> None:
+        self.depths: dict[str, int] = {}
+        self.told: tuple[QueueVitals, ...] = ()
+        self.asked = 0
+        self.failure: CymeError | None = None
+
+    def rows(self) -> tuple[QueueVitals, ...]:
+        """Return what the test said."""
+        self.asked += 1
+        return self.told
+
+    def known(self) -> tuple[QueueVitals, ...]:
+        """Return the same."""
+        return self.told
+
+    def ask(
+        self,
+        broker: Broker,
+        app: str,
+        queue: str,
+        *,
+        timeout_s: float,  # noqa: ARG002 - the watch's signature
+    ) -> QueueVitals:
+        """Return the depth that the test said."""
+        if self.failure is not None:
+            raise self.failure
+        depth = self.depths.get(queue, 0)
+        return QueueVitals(app=app, name=queue, broker=broker.masked_url, depth=depth)
+
+    def purge(
+        self,
+        broker: Broker,  # noqa: ARG002 - the watch's signature
+        queue: str,
+        *,
+        count_max: int,
+        timeout_s: float,  # noqa: ARG002 - the watch's signature
+    ) -> int:
+        """Empty the queue, unless there is too much in it."""
+        if self.failure is not None:
+            raise self.failure
+        if self.depths.get(queue, 0) > count_max:
+            raise Conflict("There are more.")
+        return self.depths.pop(queue, 0)
 
 
 class FakeMembers:

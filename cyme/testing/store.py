@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from cyme.core.cluster.items import key_of
 from cyme.core.model import Record
-from cyme.errors import CymeError, DeadlineExceeded
+from cyme.errors import CymeError, DeadlineExceeded, StorageUnavailable
 
 
 class MemoryStore:
@@ -38,6 +38,10 @@ class MemoryStore:
             raise self.failure
         self._records.update({key_of(record): record for record in records})
         self.writes.append(tuple(records))
+
+    def fault(self) -> str | None:
+        """Return why nothing can be written, as a database tells it that noticed."""
+        return self.failure.detail if isinstance(self.failure, StorageUnavailable) else None
 
     def forget(self, records: Sequence[Record]) -> None:
         """Remove records."""

@@ -12,6 +12,9 @@ from cyme.testing.clock import FakeClock
 
 BOOT_ID = "fake-boot"
 
+#: What each process of a worker takes.
+MEMORY_BYTES = 50_000_000
+
 
 @dataclass(slots=True, kw_only=True)
 class FakeWorker:
@@ -120,7 +123,14 @@ class FakeWorkers:
         if worker is None or worker.state is ProcessState.GONE:
             status = worker.exit_status if worker is not None else None
             return Look(state=ProcessState.GONE, exit_status=status)
-        return Look(state=worker.state, cpu_s=worker.cpu_s, pids=(process.pid, *worker.children))
+        pids = (process.pid, *worker.children)
+        return Look(
+            state=worker.state,
+            cpu_s=worker.cpu_s,
+            pids=pids,
+            memory_bytes=MEMORY_BYTES * len(pids),
+            age_s=self._clock.monotonic() - process.started,
+        )
 
     def signal(self, instance: str, process: Process, signal: str) -> None:
         """Send a signal to the process of that identity, if it is there."""

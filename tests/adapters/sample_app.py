@@ -6,6 +6,7 @@ import sys
 import time
 
 from celery import Celery
+from celery.utils.log import get_task_logger
 
 app = Celery("sample_app")
 
@@ -32,3 +33,15 @@ def leave_child(pid_path: str, keep_environment: bool) -> int:
     """Leave a process behind that is no descendant of the worker any more."""
     env = dict(os.environ) if keep_environment else {"PATH": os.environ["PATH"]}
     return subprocess.call([sys.executable, "-c", ESCAPEE, pid_path], env=env)
+
+
+@app.task(name="say")  # type: ignore[untyped-decorator]
+def say(words: str) -> None:
+    """Log some words."""
+    get_task_logger(__name__).warning("said %s", words)
+
+
+@app.task(name="print_raw")  # type: ignore[untyped-decorator]
+def print_raw(words: str) -> None:
+    """Write to the process's own output, past what Celery makes of it."""
+    os.write(1, f"{words}\n".encode())

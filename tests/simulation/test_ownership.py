@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cyme.core.branches import BranchState
-from cyme.testing.simulation import Weather, World, split
+from cyme.testing.simulation import Weather, World, split, supervisor
 from tests.simulation.clusters import (
     PATIENT,
     formed,
@@ -157,7 +157,10 @@ def test_the_instances_of_a_branch_that_left_are_given_longer() -> None:
     seconds_until(world, most_s=30.0, so=lambda: runs(world, "w1"))
 
 
-def test_a_drained_branch_hands_its_instances_over_and_is_given_none_back() -> None:
+def test_a_drained_branch_hands_its_instances_over_and_is_given_none_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "_STILLBORN", 0.0)  # nobody tries a move again by itself
     world = with_instances(formed(3), "b2", "b2")
     world.drain("b2", drained=True)
     for _ in range(600):

@@ -25,6 +25,9 @@ from tests.simulation.clusters import (
     with_instances,
 )
 
+#: A busy machine takes its time to simulate many branches.
+pytestmark = pytest.mark.timeout(300)
+
 DEATH_S = 10.0
 HEAL_S = 15.0
 SPLIT_S = 60.0

@@ -12,34 +12,25 @@ Laws:
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
-from urllib.parse import urlsplit
+from collections.abc import Mapping, Sequence
 
-import gevent
-from gevent.lock import BoundedSemaphore
-
-from cyme.adapters.celery_control.connection import (
-    DROP_TIMEOUT_S,
+from cyme.adapters.broker_calls import (
+    DROP_S,
+    Calls,
     connection_to,
+    declaration_of,
+    declare,
+    declared,
     leave,
-    without_a_word,
+    open_channel,
 )
-from cyme.adapters.celery_control.declaration import declare, declared
 from cyme.adapters.celery_control.line import Line, Question
-from cyme.core.model import MASK, Broker, Queue
+from cyme.core.model import Broker, Queue
 from cyme.core.workers import Report
-from cyme.errors import BrokerRefused, BrokerUnavailable, DeadlineExceeded
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
+from cyme.errors import BrokerRefused, DeadlineExceeded
 
 PATIENCE_S = 2.0
-#: A call that has not ended so long after that hangs in the broker, and is cut off.
-HANG_S = 0.25
 #: What an orderly leave may take; Redis answers to the latest wait within a second.
 CLOSE_TIMEOUT_S = 1.5
 
@@ -76,7 +67,7 @@ class CeleryControl:
         self._broker = broker
         self._name = name
         self._patience_s = patience_s
-        self._lock = BoundedSemaphore(1)
+        self._calls = Calls(broker, lambda: self._drop(DROP_S), patience_s)
         self._line: Line | None = None
 
     def survey(
@@ -95,7 +86,11 @@ class CeleryControl:
         stats = Question("stats", {}, asked)
         self._ask([queues, stats] if with_limits else [queues], timeout_s)
         return {
-            node: Report(queues=_queue_names(answer), limits=_limits(stats.answers.get(node)))
+            node: Report(
+                queues=_queue_names(answer),
+                limits=_limits(stats.answers.get(node)),
+                slots=_slots(stats.answers.get(node)),
+            )
             for node, answer in queues.answers.items()
         }
 
@@ -135,11 +130,11 @@ class CeleryControl:
         def check(_: float) -> None:
             connection = connection_to(self._broker, self._name)
             try:
-                declare(queue, connection)
+                declare(declaration_of(queue), open_channel(connection))
             finally:
-                leave(connection, DROP_TIMEOUT_S, without_a_word)
+                leave(connection, DROP_S)
 
-        self._in_time(check, timeout_s)
+        self._calls.make(check, timeout_s)
 
     def close(self) -> None:
         """Close the connection; a later call opens a new one."""
@@ -178,47 +173,7 @@ class CeleryControl:
             patience_end = max(deadline, time.monotonic() + self._patience_s)
             self._line.ask(questions, deadline, patience_end)
 
-        self._in_time(ask, timeout_s)
-
-    def _in_time(self, work: Callable[[float], T], timeout_s: float) -> T:
-        """Do work in its turn; whatever fails but a refusal is the broker's absence."""
-        deadline = time.monotonic() + timeout_s
-        if not self._lock.acquire(timeout=timeout_s):
-            raise DeadlineExceeded(
-                f"Earlier calls to {self._broker.masked_url} took all the time; try again."
-            )
-        left_s = max(deadline - time.monotonic(), self._patience_s)
-        hangs = gevent.Timeout(left_s + HANG_S)
-        done = False
-        try:
-            with hangs:
-                result = work(deadline)
-            done = True
-        except BrokerRefused:
-            done = True
-            raise
-        except gevent.Timeout as timeout:
-            if timeout is not hangs:
-                raise
-            raise self._unavailable(f"it does not answer within {left_s:.1f} s") from None
-        except Exception as exc:
-            # What transports raise has no common root; here it becomes ours.
-            logger.debug("broker %s failed", self._broker.masked_url, exc_info=True)
-            raise self._unavailable(str(exc) or type(exc).__name__) from exc
-        else:
-            return result
-        finally:
-            if not done:
-                self._drop(DROP_TIMEOUT_S)
-            self._lock.release()
-
-    def _unavailable(self, reason: str) -> BrokerUnavailable:
-        for secret in {self._broker.password, urlsplit(self._broker.url).password}:
-            reason = reason.replace(secret, MASK) if secret else reason
-        return BrokerUnavailable(
-            f"The broker {self._broker.masked_url} cannot be reached: {reason.rstrip('.')}. "
-            "Check that it runs, and its URL."
-        )
+        self._calls.make(ask, timeout_s)
 
 
 def _queue_names(answer: object) -> frozenset[str]:
@@ -232,4 +187,12 @@ def _limits(answer: object) -> tuple[int, int] | None:
     match answer:
         case {"autoscaler": {"min": int(minimum), "max": int(maximum)}}:
             return minimum, maximum
+    return None
+
+
+def _slots(answer: object) -> int | None:
+    """Return how many tasks at a time an answer to ``stats`` tells of, None if it does not."""
+    match answer:
+        case {"pool": {"max-concurrency": int(slots)}} if slots > 0:
+            return slots
     return None

@@ -17,7 +17,7 @@ from kombu import Connection, Consumer, Producer
 from kombu.message import Message
 from kombu.pidbox import Mailbox
 
-from cyme.adapters.celery_control.connection import leave, open_channel, without_a_word
+from cyme.adapters.broker_calls import leave, open_channel
 
 logger = logging.getLogger(__name__)
 
@@ -100,11 +100,7 @@ class Line:
 
     def close(self, timeout_s: float) -> None:
         """Disconnect, and leave nothing behind where the broker still answers."""
-        leave(
-            self.connection,
-            timeout_s,
-            self._replies.delete if self._replies.is_bound else without_a_word,
-        )
+        leave(self.connection, timeout_s, self._replies.delete if self._replies.is_bound else None)
 
     def ask(self, questions: Sequence[Question], deadline: float, patience_end: float) -> None:
         """Put questions, and collect answers until all have come or the time is over.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,9 @@ KILL_ROUNDS_MAX = 50
 KILL_ROUND_S = 0.02
 READ_BYTES = 65_536
 
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
 _STATES_GONE = frozenset({"Z", "X", "x", psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
 _STATES_PAUSED = frozenset({"T", "t", psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP})
 
@@ -46,6 +50,9 @@ class Glimpse:
         state: What the kernel says of it.
         session: Id of its session; a session's leader has it as its pid.
         cpu_s: Processor seconds used by it and by those of its children that it has reaped.
+        memory_bytes: Its resident memory, what it shares with others included.
+        age_s: For how long it has run.
+        threads: How many threads it has; 0 where that is not known.
     """
 
     pid: int
@@ -53,6 +60,9 @@ class Glimpse:
     state: ProcessState
     session: int
     cpu_s: float
+    memory_bytes: int
+    age_s: float
+    threads: int = 0
 
 
 class PsutilTable:
@@ -77,12 +87,19 @@ class PsutilTable:
                     + times.system
                     + getattr(times, "children_user", 0.0)
                     + getattr(times, "children_system", 0.0),
+                    process.memory_info().rss,
+                    max(0.0, time.time() - process.create_time()),
                 )
         except (psutil.Error, OSError):
             return None
 
-    def children(self, pid: int) -> list[int]:
-        """Return the pids of a process's children; none if it is gone."""
+    def children(self, pid: int, threads: int = 0) -> list[int]:  # noqa: ARG002 - as ProcTable has it
+        """Return the pids of a process's children; none if it is gone.
+
+        Args:
+            pid: The process.
+            threads: How many threads it has; 0 if that is not known.
+        """
         try:
             return [child.pid for child in psutil.Process(pid).children()]
         except psutil.Error:
@@ -116,20 +133,31 @@ class ProcTable(PsutilTable):
         # The command's name stands in parentheses and may hold anything, parentheses included.
         fields = stat[stat.rindex(b")") + 2 :].split()
         ticks = int(fields[11]) + int(fields[12]) + int(fields[13]) + int(fields[14])
+        started = float(fields[19])
+        # All of it stands in the one line that is read anyhow. What processes share is told apart
+        # in smaps_rollup alone, which makes the kernel walk all pages: a millisecond and more.
         return Glimpse(
             pid,
-            float(fields[19]),
+            started,
             _state(fields[0].decode("ascii")),
             int(fields[3]),
-            ticks / os.sysconf("SC_CLK_TCK"),
+            ticks / _TICKS_PER_S,
+            int(fields[21]) * _PAGE_BYTES,
+            max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started / _TICKS_PER_S),
+            int(fields[17]),
         )
 
-    def children(self, pid: int) -> list[int]:
-        """Return the pids of a process's children; none if it is gone."""
+    def children(self, pid: int, threads: int = 0) -> list[int]:
+        """Return the pids of a process's children; none if it is gone.
+
+        Args:
+            pid: The process.
+            threads: How many threads it has; 0 if that is not known.
+        """
         pids: list[int] = []
         try:
-            # A child stands under the thread that made it.
-            for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - pathlib takes thrice as long, and this runs every second
+            # A child stands under the thread that made it. An only thread has the process's id.
+            for thread in (pid,) if threads == 1 else os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - pathlib takes thrice as long, and this runs every second
                 pids += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
         except FileNotFoundError:
             # The process or the thread is gone, or the kernel keeps no such list.
@@ -200,19 +228,24 @@ class Processes:
         seen = self._table.glimpse(pid)
         return seen is not None and seen.session == pid
 
-    def descendants(self, pid: int) -> list[Glimpse]:
-        """Return the living descendants of a process, parents before children."""
+    def descendants(self, pid: int, threads: int = 0) -> list[Glimpse]:
+        """Return the living descendants of a process, parents before children.
+
+        Args:
+            pid: The process.
+            threads: How many threads it has; 0 if that is not known.
+        """
         found: list[Glimpse] = []
         known = {pid}
-        parents = [pid]
+        parents = [(pid, threads)]
         while parents and len(found) < TREE_PROCESSES_MAX:
-            for child in self._table.children(parents.pop(0)):
+            for child in self._table.children(*parents.pop(0)):
                 seen = self._table.glimpse(child)
                 if child in known or seen is None or seen.state is ProcessState.GONE:
                     continue
                 known.add(child)
                 found.append(seen)
-                parents.append(child)
+                parents.append((child, seen.threads))
         return found
 
     def variable(self, pid: int, name: str) -> str | None:
@@ -317,7 +350,11 @@ def _read(path: str) -> bytes:
     """Return what a file of ``/proc`` says; files there have no size to read by."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return b"".join(iter(lambda: os.read(descriptor, READ_BYTES), b""))
+        content = os.read(descriptor, READ_BYTES)
+        if content:  # a file may be told in pieces, and only nothing more is its end
+            while more := os.read(descriptor, READ_BYTES):
+                content += more
+        return content
     finally:
         os.close(descriptor)
 

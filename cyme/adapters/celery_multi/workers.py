@@ -1,9 +1,9 @@
 """Worker processes of this machine: ``cyme.core.ports.Workers`` on celery multi.
 
 Every instance has a directory of its own with ``worker.pid``, ``worker.log``, ``worker.state``
-(all three Celery's) and ``worker.json`` (who the worker is). Every worker carries the path of that
-directory in the variable ``CYME_WORKER``, which all its descendants inherit: by it a worker is
-found again, and what it left behind is found at all.
+(all three Celery's), ``worker.json`` (who the worker is) and ``worker.out`` (what it printed).
+Every worker carries the path of that directory in the variable ``CYME_WORKER``, which all its
+descendants inherit: by it a worker is found again, and what it left behind is found at all.
 
 Laws:
 
@@ -19,16 +19,21 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gevent.lock import BoundedSemaphore
+
 from cyme.adapters.celery_multi.child import Child
 from cyme.adapters.celery_multi.interpreters import Interpreters
+from cyme.adapters.celery_multi.log_rotation import LogLimits, tend
 from cyme.adapters.celery_multi.node import WorkerNode
 from cyme.adapters.celery_multi.preparation import MARK, prepare
 from cyme.adapters.celery_multi.processes import Processes, aside
+from cyme.adapters.celery_multi.raw_output import open_output
 from cyme.adapters.celery_multi.record import forget, recorded, remember
+from cyme.adapters.celery_multi.worker_logs import tail
 from cyme.core.names import check_name
 from cyme.core.workers import Launch, Look, Process, ProcessState
 from cyme.errors import InvalidRequest, WorkerStartFailed
@@ -43,7 +48,6 @@ _SIGNALS = {
 }
 
 EXIT_STATUS_WAIT_S = 1.0
-LOG_TAIL_BYTES_MAX = 65_536
 #: So many processes that left a worker's tree are remembered.
 ESCAPED_MAX = 1_000
 
@@ -72,6 +76,7 @@ class CeleryMulti:
         directory: Holds one directory for each instance.
         environment: What workers inherit, beside what their launch adds; without what is meant
             for the branch alone, which is taken out here.
+        log_limits: How large the logs of workers grow.
         on_exit: Called in the hub, with the instance's name, as soon as a worker that was started
             here ends; it must not block.
     """
@@ -81,10 +86,13 @@ class CeleryMulti:
         directory: Path,
         *,
         environment: Mapping[str, str],
+        log_limits: LogLimits | None = None,
         on_exit: Callable[[str], None] | None = None,
     ) -> None:
         self._directory = directory
         self._environment = environment
+        self._log_limits = log_limits or LogLimits()
+        self._tending = BoundedSemaphore()
         self._on_exit = on_exit
         self._processes = Processes()
         self._interpreters = Interpreters()
@@ -164,9 +172,8 @@ class CeleryMulti:
             },
             config=launch.config,
         )
-        log_fd = os.open(
-            place / "worker.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        with self._tending:
+            log_fd = open_output(place)
         try:
             child = node.start(env=env, cwd=workdir, log_fd=log_fd)
         finally:
@@ -174,7 +181,7 @@ class CeleryMulti:
         process = self._processes.identify(child.pid, launch.digest)
         if process is None:
             raise WorkerStartFailed(
-                f"The worker of {launch.instance!r} ended at once; {place / 'worker.log'} may "
+                f"The worker of {launch.instance!r} ended at once; {place / 'worker.out'} may "
                 "say why."
             )
         return _Worker(launch.instance, process, child)
@@ -263,13 +270,15 @@ class CeleryMulti:
         seen = self._processes.glimpse(process)
         if seen is None:
             return Look(state=ProcessState.GONE, exit_status=_exit_status(worker))
-        family = self._processes.descendants(process.pid)
+        family = self._processes.descendants(process.pid, seen.threads)
         if worker is not None:
             self._note(worker, [Process(g.pid, g.started, process.boot_id) for g in family])
         return Look(
             state=seen.state,
             cpu_s=seen.cpu_s + sum(member.cpu_s for member in family),
             pids=(process.pid, *(member.pid for member in family)),
+            memory_bytes=seen.memory_bytes + sum(member.memory_bytes for member in family),
+            age_s=seen.age_s,
         )
 
     def _note(self, worker: _Worker, family: Sequence[Process]) -> None:
@@ -338,14 +347,12 @@ class CeleryMulti:
 
     def log_tail(self, instance: str, lines_max: int) -> Sequence[str]:
         """Return the last lines of the worker's log; none if there is no log."""
-        try:
-            with (self._place(instance) / "worker.log").open("rb") as log:
-                size = log.seek(0, os.SEEK_END)
-                log.seek(max(0, size - LOG_TAIL_BYTES_MAX))
-                lines = log.read().decode(errors="replace").splitlines()
-        except OSError:
-            return ()
-        return lines[-lines_max:] if lines_max > 0 else ()
+        return tail(self._place(instance), lines_max)
+
+    def tend_logs(self) -> None:
+        """Add to the logs what workers printed, and rotate those that are too large."""
+        with self._tending:
+            aside(lambda: _tend_all(self._root, self._log_limits))
 
     def discard(self, instance: str) -> None:
         """Remove the files of a deleted instance."""
@@ -362,6 +369,13 @@ class CeleryMulti:
     def _place(self, instance: str) -> Path:
         """Return an instance's directory; a name that leads elsewhere is refused."""
         return self._root / check_name("instance", instance)
+
+
+def _tend_all(root: Path, limits: LogLimits) -> None:
+    with suppress(FileNotFoundError), os.scandir(root) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                tend(Path(entry.path), limits)
 
 
 def _same(one: Process, other: Process) -> bool:

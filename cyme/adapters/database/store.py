@@ -102,12 +102,21 @@ class Database:
 
     def healthy(self) -> bool:
         """Tell whether the last use of the database succeeded; a failed one is tried again soon."""
-        return self._writer is not None and self._writer.healthy
+        return self.fault() is None
+
+    def fault(self) -> str | None:
+        """Return why it did not, None if it did."""
+        return "The database is not open." if self._writer is None else self._writer.fault
 
     @property
     def writes_and_groups(self) -> tuple[int, int]:
         """How many pieces of work were done since ``open``, and in how many groups."""
         return (self._writer.works, self._writer.groups) if self._writer else (0, 0)
+
+    @property
+    def waiting_and_busy_s(self) -> tuple[int, float]:
+        """How many pieces of work wait, and how long those took that were done, in seconds."""
+        return (self._writer.waiting, self._writer.busy_s) if self._writer else (0, 0.0)
 
     # --- records ---------------------------------------------------------------------------------
 

@@ -60,12 +60,13 @@ class Writer:
     def __init__(self, session: Session, *, probe_when_idle: bool) -> None:
         self.works = 0
         self.groups = 0
+        self.busy_s = 0.0
         self._session = session
         self._idle_period_s = IDLE_PROBE_PERIOD_S if probe_when_idle else None
         self._waiting: Queue = Queue(maxsize=WAITING_MAX)
         self._thread: ThreadPool | None = None
         self._greenlet: gevent.Greenlet | None = None
-        self._ill = False
+        self._illness: str | None = None
         self._busy_since: float | None = None
         self._stopping = False
 
@@ -105,11 +106,20 @@ class Writer:
         self._thread = self._greenlet = None
 
     @property
-    def healthy(self) -> bool:
-        """Whether the last work succeeded and the present one does not take too long."""
+    def waiting(self) -> int:
+        """How much waits to be done."""
+        return int(self._waiting.qsize())
+
+    @property
+    def fault(self) -> str | None:
+        """Why the last work failed, or the present one takes too long; None if all is well."""
+        if self._greenlet is None:
+            return "The database is closed; the branch starts or stops."
         busy_since = self._busy_since
-        stuck = busy_since is not None and time.monotonic() - busy_since > STUCK_AFTER_S
-        return not (self._ill or stuck or self._greenlet is None)
+        busy_s = 0.0 if busy_since is None else time.monotonic() - busy_since
+        if busy_s > STUCK_AFTER_S:
+            return f"The database has not answered for {busy_s:.0f} s. Look at its server or disk."
+        return self._illness
 
     def do(self, work: Work, timeout_s: float) -> object:
         """Have work done and return what it returned.
@@ -135,7 +145,9 @@ class Writer:
             job.abandoned = not job.done.is_set()
         if job.abandoned:
             known = "whether it was written is not known" if job.begun else "nothing was written"
-            raise DeadlineExceeded(f"The database did not answer within {timeout_s:g} s; {known}.")
+            raise DeadlineExceeded(
+                f"The database did not answer within {timeout_s:.1f} s; {known}."
+            )
         if isinstance(job.outcome, Failed):
             # Callers of one group share the outcome; each needs an error of its own to raise.
             error = job.outcome.error
@@ -155,7 +167,7 @@ class Writer:
     def _next_group(self) -> list[_Job | None]:
         """Wait for a job and take along what waits with it; a probe where nothing comes."""
         try:
-            period_s = PROBE_PERIOD_S if self._ill else self._idle_period_s
+            period_s = PROBE_PERIOD_S if self._illness else self._idle_period_s
             group: list[_Job | None] = [self._waiting.get(timeout=period_s)]
         except Empty:
             return [_Job(_probe)]
@@ -193,6 +205,7 @@ class Writer:
             lost = Failed(Fault.LOST, StorageUnavailable(f"The database failed: {exc}"))
             outcomes = [lost] * len(jobs)
         finally:
+            self.busy_s += time.monotonic() - self._busy_since
             self._busy_since = None
         self.works += len(jobs)
         self.groups += 1
@@ -205,12 +218,13 @@ class Writer:
         """Learn from a group whether the database is well; a refused content says nothing."""
         failures = [each for each in outcomes if isinstance(each, Failed)]
         ills = [failure for failure in failures if failure.fault is not Fault.REFUSED]
-        if ills and not self._ill:
-            logger.error("%s It is tried again every %g s.", ills[0].error, PROBE_PERIOD_S)
-            self._ill = True
-        elif self._ill and not ills and len(failures) < len(outcomes):
+        if ills:
+            if self._illness is None:
+                logger.error("%s It is tried again every %g s.", ills[0].error, PROBE_PERIOD_S)
+            self._illness = str(ills[0].error)
+        elif self._illness is not None and len(failures) < len(outcomes):
             logger.info("the database works again")
-            self._ill = False
+            self._illness = None
 
 
 def _give_up(jobs: Iterable[_Job | None], error: CymeError) -> None:

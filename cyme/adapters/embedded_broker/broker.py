@@ -64,6 +64,8 @@ class EmbeddedBroker:
         self._directory = BrokerDirectory(state_dir / cluster)
         self._program = program
         self._service: EmbeddedService | None = None
+        # Kept from one look to the next: to connect costs more than all else of a look.
+        self._client: redis.Redis | None = None
         # A child that nobody refers to is never reaped.
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -81,7 +83,7 @@ class EmbeddedBroker:
             EmbeddedBrokerFailed: It cannot be started, or does not answer in time.
         """
         deadline = time.monotonic() + timeout_s
-        if self._service is not None and self.healthy(min(timeout_s, PING_TIMEOUT_S)):
+        if self._service is not None and self._is_healthy(self._service):
             return replace(self._service, started=False)
         try:
             with self._directory.locked(deadline):
@@ -90,15 +92,30 @@ class EmbeddedBroker:
             raise self._unusable(exc) from exc
         return self._service
 
-    def healthy(self, timeout_s: float) -> bool:
-        """Whether the server that ``ensure`` returned last answers within ``timeout_s``."""
-        if self._service is None:
-            return False
+    def reserve(self, timeout_s: float) -> Broker | None:
+        """Return where the server is met whenever it runs; it is not started.
+
+        Args:
+            timeout_s: How long others may hold the lock of the directory, in seconds.
+
+        Returns:
+            The place, chosen now if it never ran; None if this machine has no program for it.
+
+        Raises:
+            EmbeddedBrokerFailed: The directory is unusable, or no port is free.
+        """
         try:
-            with closing(_connect(self._service.broker.url, timeout_s)) as client:
-                return bool(client.ping())
-        except redis.RedisError:
-            return False
+            with self._directory.locked(time.monotonic() + timeout_s):
+                place = self._directory.rendezvous()
+                if place is None:
+                    program = self._program or find_program()
+                    if program is None:
+                        return None
+                    place = new_rendezvous(program)
+                    self._directory.settle(place)
+        except OSError as exc:
+            raise self._unusable(exc) from exc
+        return Broker(place.url(BROKER_DATABASE))
 
     def status(self) -> EmbeddedStatus:
         """Say whether the server runs; it is neither started nor changed.
@@ -138,6 +155,17 @@ class EmbeddedBroker:
         except OSError as exc:
             raise self._unusable(exc) from exc
         return True
+
+    def _is_healthy(self, service: EmbeddedService) -> bool:
+        """Tell whether the server that ``ensure`` returned last answers soon."""
+        if self._client is None:
+            self._client = _connect(service.broker.url, PING_TIMEOUT_S)
+        try:
+            return bool(self._client.ping())
+        except redis.RedisError:
+            self._client.close()
+            self._client = None
+            return False
 
     def _find_or_start(self, deadline: float) -> EmbeddedService | None:
         place = self._directory.rendezvous()

@@ -16,8 +16,9 @@ import gevent
 from celery import Celery
 from kombu import Queue as Declaration
 
+from cyme.adapters.broker_calls import declaration_of
 from cyme.adapters.task_gateway.kept import KeptResults
-from cyme.adapters.task_gateway.messages import declaration_of, message_of
+from cyme.adapters.task_gateway.messages import message_of
 from cyme.adapters.task_gateway.polling import PolledResults
 from cyme.adapters.task_gateway.replies import ReplyResults
 from cyme.adapters.task_gateway.sender import Sender
@@ -119,7 +120,14 @@ class CeleryTaskGateway:
             results = self._replies.get(broker.url)
             results.start()
             reply_queue = results.reply_queue
-        message = message_of(self._app, task_id, request, options, reply_queue=reply_queue)
+        message = message_of(
+            self._app,
+            task_id,
+            request,
+            options,
+            reply_queue=reply_queue,
+            now=self._clock.wall(),
+        )
         sender = self._senders.get(broker.url)
         sender.send(message, declaration_of(queue), timeout_s=timeout_s)
 

@@ -1,17 +1,16 @@
-"""A queued URL as a message of Celery, and the declaration of the queue that it goes to."""
+"""A queued URL as a message of Celery."""
 
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from celery import Celery
 from kombu import Queue as Declaration
 
-from cyme.core.model import Queue, masked
-from cyme.core.tasks import SendOptions, WebhookRequest
+from cyme.core.model import masked
+from cyme.core.tasks import SENT_AT_HEADER, SendOptions, WebhookRequest
 
 TASK = "cyme.tasks.webhook"
 
@@ -38,6 +37,7 @@ def message_of(
     options: SendOptions,
     *,
     reply_queue: Declaration | None,
+    now: float,
 ) -> Message:
     """Write a request as a task.
 
@@ -47,6 +47,7 @@ def message_of(
         request: What is to be requested.
         options: When, and how urgently.
         reply_queue: The queue that the result comes back through, or None.
+        now: Seconds since 1970, UTC.
     """
     task = app.amqp.as_task_v2(
         task_id,
@@ -67,18 +68,5 @@ def message_of(
         argsrepr="()",
         kwargsrepr=repr({"method": request.method, "url": masked(request.url).partition("?")[0]}),
     )
+    task.headers[SENT_AT_HEADER] = round(now, 3)
     return Message(task=task, priority=options.priority, reply_queue=reply_queue)
-
-
-def declaration_of(queue: Queue) -> Declaration:
-    """Return a queue as a worker declares it."""
-    options = json.loads(queue.options) if queue.options else {}
-    return Declaration.from_dict(
-        queue.name,
-        **{
-            **options,
-            "exchange": queue.exchange or queue.name,
-            "exchange_type": queue.exchange_type or "direct",
-            "routing_key": queue.routing_key or queue.name,
-        },
-    )

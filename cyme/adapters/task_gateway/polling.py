@@ -12,7 +12,7 @@ from typing import Protocol
 import gevent
 from gevent.event import Event
 
-from cyme.adapters.task_gateway.lines import unavailable
+from cyme.adapters.broker_calls import unavailable
 from cyme.adapters.task_gateway.outcomes import outcome_of
 from cyme.adapters.task_gateway.watches import Watch, Watches
 from cyme.core.model import masked
@@ -93,7 +93,7 @@ class PolledResults:
         """
         watch = self._watched(Watch(task_id, until_final=False), timeout_s)
         if not watch.over.is_set():
-            raise unavailable(self._store.url, f"it does not answer within {timeout_s:g} s")
+            raise self._absence(f"it does not answer within {timeout_s:g} s")
         return watch.result()
 
     def wait(self, task_id: str, *, timeout_s: float) -> Outcome:
@@ -136,7 +136,7 @@ class PolledResults:
         except Exception as exc:
             # Stores raise what their clients raise; it ends here, and the next look is a new one.
             logger.debug("the results of %s failed", masked(self._store.url), exc_info=True)
-            self._fail(wanted, unavailable(self._store.url, exc))
+            self._fail(wanted, self._absence(exc))
             return
         for task_id in wanted:
             self._watches.tell(task_id, outcomes.get(task_id, PENDING))
@@ -144,6 +144,9 @@ class PolledResults:
             self._interval_s = self._store.interval_s_min
         else:
             self._interval_s = min(self._store.interval_s_max, self._interval_s * SLOWING)
+
+    def _absence(self, reason: object) -> BrokerUnavailable:
+        return unavailable(self._store.url, reason, "The result backend")
 
     def _fail(self, wanted: list[str], failure: BrokerUnavailable) -> None:
         self._watches.fail(wanted, failure)

@@ -21,8 +21,9 @@ from kombu import Consumer
 from kombu import Queue as Declaration
 from kombu.message import Message
 
+from cyme.adapters.broker_calls import answering, unavailable
 from cyme.adapters.task_gateway.kept import KEPT_S, KeptResults
-from cyme.adapters.task_gateway.lines import Line, unavailable, within
+from cyme.adapters.task_gateway.lines import Line
 from cyme.adapters.task_gateway.outcomes import UNREADABLE_PAYLOAD, outcome_of
 from cyme.adapters.task_gateway.recent import Recent
 from cyme.adapters.task_gateway.watches import Watch, Watches
@@ -185,7 +186,7 @@ class ReplyResults:
             line.leave(in_peace=in_peace)
 
     def _open(self, line: Line) -> None:
-        with within(OPEN_TIMEOUT_S, self._broker):
+        with answering(self._broker, OPEN_TIMEOUT_S):
             channel = line.open()
             queue = self.reply_queue(channel)
             self._backlog = queue.queue_declare().message_count

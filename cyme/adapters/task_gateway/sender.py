@@ -12,45 +12,26 @@ Laws:
 
 from __future__ import annotations
 
-import logging
-import struct
 from typing import Any
 
-from amqp.exceptions import AMQPError, MessageNacked
+from amqp.exceptions import MessageNacked
 from celery import Celery
 from gevent.lock import BoundedSemaphore
 from kombu import Producer
 from kombu import Queue as Declaration
-from kombu.exceptions import KombuError
 
-from cyme.adapters.task_gateway.lines import Line, unavailable, within
+from cyme.adapters.broker_calls import answering, declare, unavailable
+from cyme.adapters.task_gateway.lines import Line
 from cyme.adapters.task_gateway.messages import TASK, Message
 from cyme.core.model import Broker
 from cyme.core.ports import Clock
-from cyme.errors import BrokerRefused, BrokerUnavailable
-
-logger = logging.getLogger(__name__)
+from cyme.errors import BrokerRefused
 
 #: How long a declaration is believed to hold. A queue that is gone is noticed anyway.
 DECLARED_S = 15.0
 DECLARED_MAX = 1024
 #: A connection that was not used for so long may have been forgotten on the way.
 IDLE_S = 60.0
-
-#: AMQP's replies to a declaration that will not be taken another time either: access refused, no
-#: such exchange, locked, other arguments, unknown exchange type, not allowed, not implemented.
-_REFUSALS = frozenset({403, 404, 405, 406, 503, 530, 540})
-
-#: What a declaration can fail with: the broker's refusal, and values that cannot be written.
-_DECLARATION_ERRORS = (
-    AMQPError,
-    ArithmeticError,
-    KombuError,
-    LookupError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 
 
 class Sender:
@@ -87,16 +68,10 @@ class Sender:
             raise unavailable(self._broker.url, "earlier tasks are still being sent to it")
         done = False
         try:
-            with within(deadline - self._clock.monotonic(), self._broker):
+            with answering(self._broker, deadline - self._clock.monotonic()):
                 self._prepare(message, queue)
                 self._publish(message, queue)
             done = True
-        except (BrokerRefused, BrokerUnavailable):
-            raise
-        except Exception as exc:
-            # What transports raise has no common root; here it becomes ours.
-            logger.debug("broker %s failed", self._broker.masked_url, exc_info=True)
-            raise unavailable(self._broker.url, exc) from exc
         finally:
             if not done:
                 self._hang_up(in_peace=False)
@@ -149,15 +124,7 @@ class Sender:
         key = repr(queue.as_dict(recurse=True))
         if queue.exclusive or now - self._declared.get(key, -DECLARED_S) < DECLARED_S:
             return
-        try:
-            queue(self._producer.channel).declare()
-        except _DECLARATION_ERRORS as exc:
-            if isinstance(exc, AMQPError) and exc.code not in _REFUSALS:
-                raise
-            raise BrokerRefused(
-                f"The broker does not accept the declaration of the queue {queue.name!r}: {exc}. "
-                "Change its exchange, exchange_type or options, or delete what stands in its way."
-            ) from exc
+        declare(queue, self._producer.channel)
         if len(self._declared) >= DECLARED_MAX:
             self._declared.clear()
         self._declared[key] = now

@@ -27,7 +27,7 @@ from cyme.core.cluster.effects import (
     Write,
 )
 from cyme.core.cluster.messages import Message
-from cyme.core.cluster.node import Node
+from cyme.core.cluster.node import TICK_S, Node
 from cyme.core.model import Instance, Record
 from cyme.testing.simulation.disk import Disk
 from cyme.testing.simulation.service import Service
@@ -41,6 +41,9 @@ INBOX_MAX = 5_000
 
 #: A branch that was not ticked for so long does not act until it has been, in seconds.
 LEASE_S = 3.0
+
+#: A tick comes so much later than it is planned, as the process has other things to do, in seconds.
+_LATE_S = (0.0, 0.05)
 
 #: A commit takes so long, in seconds.
 _COMMIT_S = (0.001, 0.02)
@@ -122,6 +125,8 @@ class Life:
         self.paused = False
         self.leaving = False
         self.ticked_at = self.now
+        self._rests = False  # whether the next tick may come late, as nothing is under way
+        self._planned: object = None  # stands for that tick
         self.supervisor = Supervisor(self)
         self.service = Service(self)
         self._inbox: deque[tuple[Link | None, Message]] = deque()
@@ -154,7 +159,7 @@ class Life:
     def begin(self) -> None:
         """Start the node, and what goes with it."""
         self.perform(self.node.start(self.now))
-        self._tick()
+        self._rest()
         self.supervisor.begin()
 
     def end(self) -> None:
@@ -188,7 +193,9 @@ class Life:
         for action, arguments in delayed:
             if self.alive:
                 action(*arguments)
-        self._tick_once()
+        if self.alive:
+            self._tick_once()
+            self._rest()
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -202,9 +209,27 @@ class Life:
         elif self.alive:
             action(*arguments)
 
-    def _tick(self) -> None:
-        self._tick_once()
-        self.after(self.world.tick_s * self.world.random.uniform(0.8, 1.2), self._tick)
+    def _rest(self) -> None:
+        """Plan the next tick for when the node asks for it."""
+        pause_s = self.node.pause_s(self.now)
+        self._rests = pause_s > TICK_S
+        self._plan_tick(pause_s)
+
+    def _stir(self) -> None:
+        """Have the next tick soon if the node is calm no more, as the driver has."""
+        if self._rests and not self.node.calm:
+            self._rests = False
+            self._plan_tick(TICK_S)
+
+    def _plan_tick(self, pause_s: float) -> None:
+        """Plan the next tick, and none that was planned before."""
+        self._planned = planned = object()
+        self.after(pause_s + self.world.random.uniform(*_LATE_S), self._tick, planned)
+
+    def _tick(self, planned: object) -> None:
+        if planned is self._planned:
+            self._tick_once()
+            self._rest()
 
     def _tick_once(self) -> None:
         if self.alive:
@@ -229,6 +254,7 @@ class Life:
                 return
             self.world.watch.performs(self, effect)
             self._perform[type(effect)](effect)
+        self._stir()
 
     def _performers(self) -> dict[type, Callable[..., None]]:
         network = self.world.network

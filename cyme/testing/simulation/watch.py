@@ -30,6 +30,7 @@ from cyme.core.cluster.messages import (
     Beat,
     Message,
 )
+from cyme.core.cluster.node import TICK_S
 from cyme.core.model import Instance, Record
 from cyme.testing.simulation.figures import Figures
 from cyme.testing.simulation.telling import items_of, told
@@ -171,7 +172,7 @@ class Watch:
         self, life: Life, effect: Write | Prepare | Examine | Abandon
     ) -> None:
         """A branch that does not know what it owns neither starts nor stops nor claims."""
-        stalled = life.now - life.ticked_at > STALL_S + self._world.tick_s
+        stalled = life.now - life.ticked_at > STALL_S + TICK_S
         if (life.node.fenced or stalled) and not isinstance(effect, Abandon):
             raise Violation(
                 "a fenced branch does nothing",

@@ -65,7 +65,6 @@ class World:
         branches: How many branches there are, ``b1`` and so on.
         policy: The patience of take-over.
         weather: How the network is when nothing is wrong with it.
-        tick_s: How often nodes are ticked, about.
         beacon: Whether branches find each other by beacons; if not, some are named to all, and
             addresses never change.
         transcript: Where to tell what happens.
@@ -80,7 +79,6 @@ class World:
         *,
         policy: OwnershipPolicy = HASTY,
         weather: Weather | None = None,
-        tick_s: float = 0.25,
         beacon: bool = False,
         transcript: Transcript | None = None,
         weigh: Callable[[Message], int] | None = None,
@@ -88,7 +86,6 @@ class World:
     ) -> None:
         self.random = chance(seed, "world")
         self.policy = policy
-        self.tick_s = tick_s
         self.beacon = beacon
         self.weigh = weigh
         self.transcript = transcript if transcript is not None else Transcript()

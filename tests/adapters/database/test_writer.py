@@ -36,20 +36,12 @@ def test_what_waits_is_done_in_one_commit(url: str, database: Open) -> None:
     assert len(store.load()) == 64
 
 
-def test_sixty_four_writers_cost_far_less_than_sixty_four_writes(
-    sqlite_url: str, database: Open
-) -> None:
-    store = database(sqlite_url)
-
-    def duration_s(writers: int) -> float:
-        started = time.perf_counter()
-        gevent.joinall(_write_all(store, [f"a{n}" for n in range(writers)]), raise_error=True)
-        return time.perf_counter() - started
-
-    # The best of many, taken by turns: other programs of the machine only ever add to it.
-    one, many = zip(*[(duration_s(1), duration_s(64)) for _ in range(15)], strict=True)
-    report = f"one {min(one) * 1e3:.2f} ms, sixty-four {min(many) * 1e3:.2f} ms"
-    assert min(many) < 64 * min(one) / 2, report
+def test_sixty_four_writers_at_a_time_wait_for_a_few_commits(url: str, database: Open) -> None:
+    store = database(url)
+    _, before = store.writes_and_groups
+    gevent.joinall(_write_all(store, [f"a{n}" for n in range(64)]), raise_error=True)
+    _, groups = store.writes_and_groups
+    assert groups - before < 64 / 4
 
 
 def test_each_of_a_group_gets_its_own_verdict(url: str, database: Open) -> None:
@@ -158,7 +150,7 @@ def test_closing_gives_up_on_a_thread_that_hangs(sqlite_url: str, database: Open
     with held(store):
         started = time.monotonic()
         store.close(0.2)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
         with pytest.raises(StorageUnavailable):
             store.write([app()], timeout_s=T)
 

@@ -18,6 +18,9 @@ from tests.waiting import eventually
 
 SECRET = b"a secret that is long enough for it"
 
+#: A connection that has not been given up by this end; the other one may have.
+CONNECTED = {psutil.CONN_ESTABLISHED, psutil.CONN_CLOSE_WAIT}
+
 
 class Recording:
     """An inlet that keeps what came; it answers ``ping`` with ``pong``."""
@@ -133,6 +136,15 @@ class Watch:
             self.late_s = max(self.late_s, time.monotonic() - began - period_s)
             grown = (self._process.memory_info().rss - self._memory) / 2**20
             self.grown_mib = max(self.grown_mib, grown)
+
+
+def is_connected_to(endpoint: str) -> bool:
+    """Tell whether a socket of this process has a connection to an endpoint."""
+    port = int(endpoint.rpartition(":")[2])
+    return any(
+        each.raddr and each.raddr.port == port and each.status in CONNECTED
+        for each in psutil.Process().net_connections("tcp")
+    )
 
 
 def free_ports() -> int:

@@ -12,7 +12,14 @@ from cyme.adapters.sockets import dealers
 from cyme.adapters.sockets.curve import Keys
 from cyme.adapters.sockets.dealers import Dealers
 from tests.adapters.proxy import FreezingProxy
-from tests.adapters.sockets.ground import SECRET, Branch, Branches, RawPeer, free_ports
+from tests.adapters.sockets.ground import (
+    SECRET,
+    Branch,
+    Branches,
+    RawPeer,
+    free_ports,
+    is_connected_to,
+)
 from tests.waiting import eventually
 
 
@@ -111,7 +118,8 @@ def test_nothing_that_was_sent_into_a_break_arrives_after_it(
     caller, called = branches(), branches(port=port)
     _pinged(caller, called)
     called.links.stop(0.0)
-    gevent.sleep(0.2)  # the end of the connection is noticed by a thread of ZeroMQ's
+    # The end of the connection is noticed by a thread of ZeroMQ's.
+    eventually(lambda: not is_connected_to(called.links.calls_at))
     for number in range(10):
         caller.links.send(f"tcp://127.0.0.1:{port}", [b"%d" % number])
     eventually(lambda: caller.links.traffic.dropped == 10)

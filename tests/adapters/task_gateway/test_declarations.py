@@ -53,7 +53,10 @@ class TestOnRabbitMQ:
         with pytest.raises(BrokerRefused):
             gateway.send(queue(unique("odd"), exchange=unique("x"), exchange_type="x-odd"))
 
-    @pytest.mark.parametrize("options", [{"expires": 1e308}, {"queue_arguments": {"k" * 300: 1}}])
+    @pytest.mark.parametrize(
+        "options",
+        [{"expires": 1e308}, {"queue_arguments": {"k" * 300: 1}}, {"message_ttl": "soon"}],
+    )
     def test_what_cannot_be_written_for_the_broker_is_refused(
         self, gateway: Gateway, options: dict[str, object]
     ) -> None:

@@ -94,7 +94,7 @@ class TestOnRedis:
         began = time.monotonic()
         with pytest.raises(BrokerUnavailable):
             results.outcome("a", timeout_s=0.5)
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 5
         proxy.thaw()
         eventually(lambda: _is_pending(results, "a"))
         results.stop()
@@ -135,7 +135,7 @@ def test_nobody_is_asked_while_nobody_waits() -> None:
     results = PolledResults(store, SystemClock())
     results.start()
     assert results.is_idle
-    assert results.wait("a", timeout_s=0.2) == PENDING
+    assert results.wait("a", timeout_s=0.5) == PENDING
     count = len(store.looks)
     gevent.sleep(0.15)
     assert count > 1
