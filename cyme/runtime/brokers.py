@@ -22,12 +22,14 @@ from gevent.event import Event as Signalled
 from gevent.queue import Empty, Full
 from gevent.queue import Queue as Inbox
 
+from cyme.core.collectors import broker_key
 from cyme.core.model import Broker
 from cyme.core.ports import Clock, Control, Controls
 from cyme.core.workers import Report
 from cyme.errors import BrokerUnavailable, Overloaded
 from cyme.runtime.control_in_turn import ControlInTurn, Job
 from cyme.runtime.journal import Journal
+from cyme.runtime.telemetry.measures import BrokerMeasures
 
 logger = logging.getLogger(__name__)
 
@@ -132,11 +134,18 @@ class BrokerWatch:
         self._retry_s = RETRY_S_FIRST
         self._greenlet: gevent.Greenlet | None = None
         self.used_at = clock.monotonic()
+        self._surveys = 0
+        self._failures = 0
 
     @property
     def view(self) -> BrokerView:
         """What is known of the broker now."""
         return self._view
+
+    @property
+    def measures(self) -> BrokerMeasures:
+        """What is counted of it."""
+        return BrokerMeasures(is_up=self._view.up, surveys=self._surveys, failures=self._failures)
 
     def start(self) -> None:
         """Begin to watch."""
@@ -244,6 +253,7 @@ class BrokerWatch:
 
     def _survey(self, nodes: Sequence[str], kind: _Kind) -> None:
         asked_at = self._clock.monotonic()
+        self._surveys += 1
         with_limits = kind is _Kind.FULL and (
             self._watched.limits_wanted or self._full_surveys % LIMITS_EVERY_SURVEYS == 0
         )
@@ -254,6 +264,7 @@ class BrokerWatch:
                 timeout_s=URGENT_TIMEOUT_S if kind is _Kind.URGENT else SURVEY_TIMEOUT_S,
             )
         except BrokerUnavailable as exc:
+            self._failures += 1
             self._is_down(exc)
             self._next_full = self._next_check = self._clock.monotonic() + self._retry_s
             self._retry_s = min(RETRY_S_MAX, self._retry_s * 2)
@@ -391,6 +402,10 @@ class Brokers:
     def views(self) -> list[tuple[Broker, BrokerView]]:
         """Return what is known of every broker in use."""
         return [(watch.broker, watch.view) for watch in self._watches.values()]
+
+    def measures(self) -> Mapping[str, BrokerMeasures]:
+        """Return what is counted of every broker in use, by its key."""
+        return {broker_key(watch.broker): watch.measures for watch in self._watches.values()}
 
     def stop(self, timeout_s: float) -> None:
         """Stop all watches."""

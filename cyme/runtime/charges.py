@@ -10,6 +10,8 @@ from typing import Protocol
 from cyme.core.model import Broker, Instance
 from cyme.core.status import InstanceStatus
 from cyme.core.supervision import Memory, Wish
+from cyme.core.usage import Usage
+from cyme.core.vitals import InstanceVitals
 from cyme.core.workers import Launch, Look, ProcessState
 from cyme.runtime.brokers import Answer
 
@@ -70,6 +72,8 @@ class Charge:
         undecided_since: Since when such a worker is held (monotonic seconds), or None.
         restarts_asked: How often a restart was asked for.
         look: The last look at its process.
+        usage: What its process used of the processors, as far as is known.
+        slots: How many tasks its worker said that it can do at a time, None if it did not.
         answer: What the surveys learnt of it since the last pass.
         busy: Whether an effect on its process is under way; it is left alone meanwhile.
     """
@@ -84,6 +88,8 @@ class Charge:
     undecided_since: float | None = None
     restarts_asked: int = 0
     look: Look | None = None
+    usage: Usage | None = None
+    slots: int | None = None
     answer: Answer | None = None
     busy: bool = False
 
@@ -103,4 +109,20 @@ class Charge:
             pids=look.pids if look is not None else (),
             restarts=self.memory.restarts,
             since=self.since_wall,
+        )
+
+    def vitals(self) -> InstanceVitals:
+        """Return what its worker takes, and how much it can do at a time."""
+        process, look = self.memory.process, self.look
+        if process is None or look is None or look.state is ProcessState.GONE:
+            return InstanceVitals(name=self.name)
+        usage = self.usage
+        limits = self.memory.limits
+        return InstanceVitals(
+            name=self.name,
+            cpu=usage.cpu if usage is not None and usage.process == process else None,
+            memory_bytes=look.memory_bytes,
+            processes=len(look.pids),
+            uptime_s=look.age_s,
+            slots=limits[1] if limits is not None else self.slots,
         )

@@ -117,6 +117,7 @@ class Custody:
 
     def _take_over(self, charge: Charge, process: Process) -> None:
         now = self._clock.monotonic()
+        before = charge.memory
         charge.memory = reconcile.adopted(process, charge.intent.wish, now)
         charge.survived = True
         self._journal.record(
@@ -124,6 +125,8 @@ class Custody:
             f"its worker was running already, as process {process.pid}",
             app=charge.app,
             instance=charge.name,
+            state=charge.memory.state.value,
+            was=before.state.value,
         )
 
     def _take_charge(self, record: Instance, care: Care) -> Charge:

@@ -22,16 +22,13 @@ from contextlib import contextmanager
 from cyme.core.cluster.items import Key, key_of
 from cyme.core.model import EPOCH_STAMP, App, Instance, Queue, Record, Stamp, merged
 from cyme.core.ports import Clock, Store
-from cyme.errors import DeadlineExceeded, InvalidRequest, StorageUnavailable, TooLarge
+from cyme.errors import DeadlineExceeded, InvalidRequest, TooLarge
 from cyme.runtime.catalogue import Catalogue
 
 logger = logging.getLogger(__name__)
 
 #: How long a tombstone is kept, so that a branch that was away cannot bring back what it marks.
 TOMBSTONE_S = 7 * 24 * 3600.0
-
-#: So long after the database refused a write the branch calls itself not ready.
-STORAGE_FAULT_SHOWN_S = 30.0
 
 #: Records of other branches that are taken in at a time.
 ABSORBED_MAX = 1000
@@ -72,7 +69,6 @@ class Replica(Catalogue):
         self._last_stamp = EPOCH_STAMP
         self._listeners: list[Listener] = []
         self._forgotten_listeners: list[ForgottenListener] = []
-        self._fault: tuple[float, str] | None = None
         self._written = threading.Condition()
         self._being_written: set[Key] = set()
         self._dropped = 0
@@ -101,10 +97,8 @@ class Replica(Catalogue):
         self._forgotten_listeners.append(listener)
 
     def storage_fault(self) -> str | None:
-        """Return why the database refused the latest write, None if it did not or long ago."""
-        if self._fault is None or self._clock.monotonic() > self._fault[0] + STORAGE_FAULT_SHOWN_S:
-            return None
-        return self._fault[1]
+        """Return why the database takes no writes now, None if it does."""
+        return self._store.fault()
 
     def next_stamp(self) -> Stamp:
         """Return a stamp of this branch that is later than every one seen here."""
@@ -286,12 +280,7 @@ class Replica(Catalogue):
         left_s = deadline - self._clock.monotonic()
         if left_s <= 0:
             raise DeadlineExceeded("There was no time left to write; nothing changed. Try again.")
-        try:
-            self._store.write(records, timeout_s=left_s)
-        except StorageUnavailable as exc:
-            self._fault = (self._clock.monotonic(), exc.detail)
-            raise
-        self._fault = None
+        self._store.write(records, timeout_s=left_s)
 
     def _tell(self, records: Sequence[Record], *, here: bool) -> None:
         if records:

@@ -56,7 +56,8 @@ def sight_of(
 
 def _last_words(lines: Sequence[str]) -> str:
     """Return the line of a log that most likely says why a worker ended."""
-    told = [line.strip() for line in lines if line.strip()]
+    # What the command of Celery says stands in the lines behind one that is 'Error:' alone.
+    told = [line.strip() for line in lines if line.strip() not in {"", "Error:"}]
     errors = [line for line in told if "Error" in line or "CRITICAL" in line]
     words = (errors or told or [""])[-1]
     return words[:LAST_WORDS_CHARS_MAX]

@@ -20,11 +20,14 @@ import gevent
 from gevent.event import Event as Signalled
 
 from cyme.core import reconcile
+from cyme.core.histogram import Histogram
 from cyme.core.model import Instance
 from cyme.core.names import node_name
 from cyme.core.ports import Clock, Workers
 from cyme.core.status import UNSEEN, InstanceState, InstanceStatus
 from cyme.core.supervision import Decision, Policy
+from cyme.core.usage import used
+from cyme.core.vitals import InstanceVitals
 from cyme.runtime.adoption import Adoption
 from cyme.runtime.attention import watched
 from cyme.runtime.brokers import Brokers
@@ -36,14 +39,17 @@ from cyme.runtime.guests import Guests, OnPrepared
 from cyme.runtime.journal import Journal
 from cyme.runtime.replica import Replica
 from cyme.runtime.sighting import sight_of
+from cyme.runtime.telemetry.measures import PASS_BOUNDS_S
 from cyme.runtime.tidings import Listener, Tidings
 
 logger = logging.getLogger(__name__)
 
 LOOK_PERIOD_S = 1.0
 
-#: A pass lets others run after so many instances.
+#: A pass lets others run after so many instances, for so long, in seconds. With no time at all
+#: between them the event loop would run whoever is ready, and no timer until the pass is over.
 YIELD_EVERY = 25
+YIELD_S = 0.0005
 
 #: States in which nothing, or nothing soon, is done to start a worker.
 _GIVEN_UP = frozenset({InstanceState.BACKOFF, InstanceState.DISABLED})
@@ -120,6 +126,8 @@ class Supervisor:
         self._wake = Signalled()
         self._greenlet: gevent.Greenlet | None = None
         self.passed_at = 0.0  # when the last pass ended, monotonic seconds
+        self.passes = Histogram(PASS_BOUNDS_S)  # how long they took, in seconds
+        self.restarts = 0  # how often a worker was started again
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -164,6 +172,10 @@ class Supervisor:
         """Return the state of an instance that this branch runs, or is about to."""
         charge = self._charges.get(instance)
         return UNSEEN if charge is None else charge.status()
+
+    def vitals(self) -> list[InstanceVitals]:
+        """Return how the workers of the instances do that this branch owns."""
+        return [each.vitals() for each in self._charges.values() if each.care is Care.OURS]
 
     def listen(self, listener: Listener) -> None:
         """Have ``listener`` called with every change of an instance's status.
@@ -216,11 +228,6 @@ class Supervisor:
             if charge.care in (Care.GUEST, Care.HELD)
         )
 
-    def running_here(self, name: str) -> bool:
-        """Tell whether a worker of an instance runs here, whoever owns it."""
-        charge = self._charges.get(name)
-        return charge is not None and charge.is_alive
-
     def _none_runs(self) -> bool:
         return all(
             charge.memory.process is None
@@ -242,6 +249,7 @@ class Supervisor:
 
     def pass_now(self) -> None:
         """Make one pass over all instances."""
+        began = self._clock.monotonic()
         self._custody.refresh()
         self._take_answers()
         starting = self._count(InstanceState.STARTING)
@@ -252,14 +260,18 @@ class Supervisor:
                 is_starting = charge.memory.state is InstanceState.STARTING
                 starting += is_starting - was_starting
             if count % YIELD_EVERY == 0:
-                gevent.sleep(0)
+                gevent.sleep(YIELD_S)
         self._tell()
         self.passed_at = self._clock.monotonic()
+        self.passes.observe(self.passed_at - began)
 
     def _take_answers(self) -> None:
         answers = self._brokers.take_answers()
         for charge in self._charges.values() if answers else ():
             charge.answer = answers.get(self._node(charge.name), charge.answer)
+            report = charge.answer.report if charge.answer is not None else None
+            if report is not None and report.slots is not None:
+                charge.slots = report.slots
 
     def _consider(self, charge: Charge, starting: int) -> None:
         """Decide about one instance; a fault in that is its own and concerns no other."""
@@ -271,7 +283,7 @@ class Supervisor:
     def _decide(self, charge: Charge, starting: int) -> None:
         before = charge.memory
         process = before.process
-        charge.look = self._workers.look(process) if process is not None else None
+        self._look(charge)
         charge.survived |= process is not None and not self._may_act()
         decision = reconcile.decide(
             charge.intent.wish,
@@ -292,6 +304,12 @@ class Supervisor:
         self._accept(charge, decision)
         self._effects.perform(charge, decision.actions, before)
 
+    def _look(self, charge: Charge) -> None:
+        process = charge.memory.process
+        charge.look = look = self._workers.look(process) if process is not None else None
+        if process is not None and look is not None:
+            charge.usage = used(charge.usage, process, look, self._clock.monotonic())
+
     def _restraint(self, charge: Charge) -> str:
         """Return why nothing may be done about an instance at this moment, in words; or empty."""
         if not self._may_act():
@@ -303,13 +321,20 @@ class Supervisor:
     def _accept(self, charge: Charge, decision: Decision) -> None:
         """Remember what was decided, and say why."""
         before, charge.memory = charge.memory, decision.memory
+        self.restarts += max(0, charge.memory.restarts - before.restarts)
         if charge.memory.process not in (None, before.process):
             charge.survived = False
-        if before.state is not charge.memory.state:
+        is_changed = before.state is not charge.memory.state
+        if is_changed:
             charge.since_wall = self._clock.wall()
-        for note in decision.notes:
-            self._journal.record(note.kind, note.reason, app=charge.app, instance=charge.name)
-        if before.state is not charge.memory.state:
+        for number, note in enumerate(decision.notes):
+            facts = {"state": charge.memory.state.value}
+            if is_changed and number == 0:
+                facts["was"] = before.state.value
+            self._journal.record(
+                note.kind, note.reason, app=charge.app, instance=charge.name, **facts
+            )
+        if is_changed:
             self._changes.announce()
 
     def _acted(self, charge: Charge, discarded: bool) -> None:

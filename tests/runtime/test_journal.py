@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from cyme.core.events import Event
+from cyme.core.events import Cursor, Event, EventFilter
 from cyme.runtime import journal as limits
 from cyme.runtime.journal import EVENTS_MAX, EVENTS_PER_INSTANCE_MAX, Journal
 from cyme.testing import WALL_S, FakeClock
@@ -19,6 +19,7 @@ def test_numbers_and_dates_events() -> None:
         reason="it answers",
         app="a",
         instance="w1",
+        life=int(WALL_S * 1000),
         data={"pid": 7},
     )
 
@@ -88,3 +89,59 @@ def test_a_subscriber_may_leave_while_it_is_told() -> None:
     journal.record("a.b", "because")
     journal.record("a.b", "because")
     assert heard == [1, 1, 2]
+
+
+def test_a_reason_is_cut_where_it_is_too_long_to_be_passed_on() -> None:
+    event = Journal(FakeClock()).record("a.b", "x" * 100_000)
+    assert len(event.reason) == limits.REASON_CHARS_MAX
+
+
+def test_finds_the_latest_of_what_is_wanted() -> None:
+    journal = Journal(FakeClock(), "b1")
+    for number in range(6):
+        journal.record("a.b" if number % 2 else "a.c", "because", instance=f"w{number % 3}")
+    assert [event.seq for event in journal.find(EventFilter(kinds=("a.b",)), 2)] == [4, 6]
+    assert [event.seq for event in journal.find(EventFilter(instances=("w0",)), 9)] == [1, 4]
+    both = EventFilter(instances=("w0", "w1"), kinds=("a.c",))
+    assert [event.seq for event in journal.find(both, 9)] == [1, 5]
+
+
+def test_pages_follow_each_other_without_a_gap_and_are_bounded() -> None:
+    journal = Journal(FakeClock(), "b1")
+    for number in range(limits.PAGE_EVENTS_MAX + 10):
+        journal.record("a.b", f"{number}")
+    first = journal.after(Cursor())
+    assert len(first.events) == limits.PAGE_EVENTS_MAX
+    assert first.cursor == first.events[-1].cursor
+    second = journal.after(first.cursor)
+    assert [event.seq for event in second.events] == list(
+        range(limits.PAGE_EVENTS_MAX + 1, limits.PAGE_EVENTS_MAX + 11)
+    )
+    assert second.cursor == journal.cursor
+    assert journal.after(second.cursor).events == ()
+    for _ in range(200):
+        journal.record("a.b", "x" * limits.REASON_CHARS_MAX)
+    chars = sum(len(event.reason) for event in journal.after(second.cursor).events)
+    assert limits.PAGE_CHARS_MAX / 2 < chars <= limits.PAGE_CHARS_MAX
+
+
+def test_one_event_is_a_page_whatever_its_size() -> None:
+    journal = Journal(FakeClock(), "b1")
+    journal.record("a.b", "because", names="x" * 2 * limits.PAGE_CHARS_MAX)
+    journal.record("a.b", "because")
+    page = journal.after(Cursor())
+    assert [event.seq for event in page.events] == [1]
+    assert [event.seq for event in journal.after(page.cursor).events] == [2]
+
+
+def test_finds_the_place_of_a_moment() -> None:
+    clock = FakeClock()
+    journal = Journal(clock, "b1")
+    assert journal.before(0.0) == journal.cursor
+    for number in range(3):
+        clock.advance(10.0)
+        journal.record("a.b", f"{number}")
+    start = clock.wall() - 20.0
+    assert len(journal.after(journal.before(start)).events) == 3
+    assert len(journal.after(journal.before(start + 0.1)).events) == 2
+    assert journal.before(clock.wall() + 1.0) == journal.cursor

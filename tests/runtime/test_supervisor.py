@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import gevent
 import pytest
 
+from cyme.core import reconcile
 from cyme.core.status import InstanceState
+from cyme.core.supervision import Decision
 from cyme.core.workers import Launch, Look, Process
-from cyme.runtime import brokers
+from cyme.runtime import brokers, supervisor
 from cyme.runtime.supervisor import Supervisor
 from cyme.testing import FakeWorker, FakeWorkers
 from tests.runtime.world import ADMIN, BROKER, OTHER_BROKER, World
+from tests.waiting import eventually
 
 
 def running(world: World, *names: str, **changes: object) -> None:
@@ -57,6 +63,14 @@ def test_gives_up_with_the_last_words_of_a_worker_that_cannot_start(world: World
     world.pass_time(60)
     assert world.state("w1") is InstanceState.DISABLED
     assert "No module named 'shop'" in world.status("w1").reason
+
+
+def test_gives_up_with_what_the_command_of_celery_says(world: World) -> None:
+    world.workers.logs["w1"] = ["Usage: ...", "Error:", "Unable to load it.", "No module shop."]
+    world.workers.on_start = lambda worker: world.workers.kill("w1", exit_status=2)
+    world.put("w1")
+    world.pass_time(60)
+    assert "No module shop." in world.status("w1").reason
 
 
 def test_tells_of_an_interpreter_that_is_not_there(world: World) -> None:
@@ -327,7 +341,7 @@ def test_waits_for_an_instance_to_run(world: World) -> None:
     world.put("w1")
     waiting = gevent.spawn(world.supervisor.wait_for, "w1", {InstanceState.RUNNING}, timeout_s=1000)
     world.pass_time(5)
-    assert waiting.get(timeout=1).state is InstanceState.RUNNING
+    assert waiting.get(timeout=5).state is InstanceState.RUNNING
 
 
 def test_a_wait_ends_with_its_time(world: World) -> None:
@@ -343,9 +357,39 @@ def test_stops_all_workers_when_told_to(world: World) -> None:
     stopping = gevent.spawn(world.supervisor.stop_workers, 1000)
     gevent.sleep(0)
     world.pass_time(10)
-    assert stopping.get(timeout=1) is True
+    assert stopping.get(timeout=5) is True
     assert world.workers.alive() == []
     assert world.state("w1") is InstanceState.STOPPED
+
+
+def test_a_long_pass_lets_timers_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(40):
+        world.put(f"w{number}")
+    decide_really = reconcile.decide
+
+    def decide_slowly(*case: Any, **at: Any) -> Decision:
+        ends = time.perf_counter() + 0.003
+        while time.perf_counter() < ends:
+            pass
+        return decide_really(*case, **at)
+
+    monkeypatch.setattr(reconcile, "decide", decide_slowly)
+    monkeypatch.setattr(supervisor, "YIELD_EVERY", 2)
+    world.supervisor.stop(1)  # its own passes would give turns as well
+    turns = 0
+
+    def count_turns() -> None:
+        nonlocal turns
+        while True:
+            gevent.sleep(0.001)
+            turns += 1
+
+    counting = gevent.spawn(count_turns)
+    try:
+        world.supervisor.pass_now()
+    finally:
+        counting.kill()
+    assert turns >= 10
 
 
 def test_makes_passes_by_itself_and_survives_a_fault_in_one(
@@ -363,8 +407,32 @@ def test_makes_passes_by_itself_and_survives_a_fault_in_one(
 
     monkeypatch.setattr(Supervisor, "pass_now", fail_first)
     world.supervisor.nudge()
-    gevent.sleep(0.01)
+    eventually(lambda: passes >= 1)
     world.put("w1")
-    gevent.sleep(0.01)
+    eventually(lambda: world.workers.alive() == ["w1"])
     assert passes >= 2
-    assert world.workers.alive() == ["w1"]
+
+
+def test_the_events_of_an_instance_tell_of_every_state_that_it_was_in(world: World) -> None:
+    running(world, "w1")
+    world.controls.down.add(BROKER.url)
+    world.pass_time(10)
+    world.controls.down.clear()
+    world.pass_time(30)
+    world.workers.kill("w1")
+    world.pass_time(5)
+    world.put("w1", is_enabled=False)
+    world.pass_time(5)
+    story = [event.data for event in world.journal.of_instance("w1") if "was" in event.data]
+    assert [each["was"] for each in story] == ["pending", *(each["state"] for each in story[:-1])]
+    assert [each["state"] for each in story] == [
+        "starting",
+        "running",
+        "unknown",
+        "running",
+        "pending",
+        "starting",
+        "running",
+        "stopping",
+        "stopped",
+    ]

@@ -6,15 +6,7 @@ import pytest
 
 from cyme.core.status import InstanceState
 from cyme.core.workers import Look, Process
-from tests.runtime.world import ADMIN, World
-
-
-def running(world: World, *names: str) -> None:
-    for name in names:
-        world.put(name)
-    world.pass_time(10)
-    for name in names:
-        assert world.state(name) is InstanceState.RUNNING, world.status(name)
+from tests.runtime.world import ADMIN, World, running
 
 
 def forbid(world: World) -> None:

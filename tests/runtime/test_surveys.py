@@ -144,6 +144,6 @@ def test_a_watch_wakes_by_itself_to_look_at_its_broker() -> None:
     brokers = Brokers(controls, clock, Journal(clock), interval_s=0.01, stretch=lambda: 1_000_000.0)
     brokers.watch_of(BROKER)
     try:
-        eventually(lambda: len(controls.calls_of("survey")) > 3, 5)
+        eventually(lambda: len(controls.calls_of("survey")) > 3)
     finally:
         brokers.stop(1)

@@ -36,6 +36,7 @@ from cyme.testing import (
     FakeControls,
     FakeMembers,
     FakeTaskGateway,
+    FakeWatching,
     FakeWorkers,
     MemoryStore,
 )
@@ -131,6 +132,7 @@ class World:
             members=FakeMembers(BranchInfo(id=BRANCH)),
             clock=self.clock,
             default_broker=BROKER,
+            watching=FakeWatching(),
         )
         self.supervisor.start()
 
@@ -216,3 +218,18 @@ class World:
 
     def kinds(self, name: str) -> list[str]:
         return [event.kind for event in self.journal.of_instance(name)]
+
+
+def running(world: World, *names: str) -> None:
+    """Put instances, and let time pass until their workers run."""
+    for name in names:
+        world.put(name)
+    world.pass_time(10)
+    for name in names:
+        assert world.state(name) is InstanceState.RUNNING, world.status(name)
+
+
+def prepared(world: World, name: str = "w1", **spec: object) -> None:
+    """Prepare an instance that another branch owns, and let it come to run."""
+    world.supervisor.prepare(world.foreign(name, **spec))
+    world.pass_time(5)

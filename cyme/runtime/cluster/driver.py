@@ -14,12 +14,10 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import gevent
 from gevent.event import AsyncResult
 from gevent.event import Event as Signalled
-from gevent.pool import Pool
 
 from cyme.core.cluster.effects import (
     Abandon,
@@ -38,18 +36,20 @@ from cyme.core.cluster.effects import (
     Tell,
     Write,
 )
-from cyme.core.cluster.messages import Message
 from cyme.core.cluster.node import LAG_S_MAX, TICK_S, Node, NodeSettings
 from cyme.core.cluster.ownership import Verdict
 from cyme.core.model import Instance, Record
 from cyme.core.ports import Clock, Links
 from cyme.core.status import InstanceStatus
-from cyme.errors import CymeError, Overloaded, ProtocolError, Unavailable
-from cyme.runtime.cluster import wire
+from cyme.errors import CymeError
 from cyme.runtime.cluster.absorbing import Absorbing
-from cyme.runtime.cluster.encoding import encode_error
+from cyme.runtime.cluster.chores import Chores
+from cyme.runtime.cluster.helpers import Examination, Hands, Performer
+from cyme.runtime.cluster.post import Post
 from cyme.runtime.cluster.ration import Ration
+from cyme.runtime.cluster.remembering import Remembering
 from cyme.runtime.cluster.seldom import Seldom
+from cyme.runtime.cluster.serving import Serving
 from cyme.runtime.journal import Journal
 from cyme.runtime.replica import Replica
 
@@ -66,7 +66,6 @@ WRITE_TIMEOUT_S = 10.0
 
 EXAMINATIONS_MAX = 8
 WRITES_MAX = 64
-PERFORMING_MAX = 256
 
 #: Events of branches: so many at once, as when a cluster forms, and so many a second later.
 TOLD_AT_ONCE_MAX = 500
@@ -74,35 +73,6 @@ TOLD_PER_S = 2.0
 
 #: Each part has so long to end, the last words to go out among them, in seconds.
 PART_STOP_TIMEOUT_S = 1.0
-
-
-class Hands(Protocol):
-    """Who starts and stops workers: the supervisor."""
-
-    def prepare(self, instance: Instance) -> None:
-        """Run the worker of an instance that another branch owns."""
-
-    def abandon(self, name: str) -> None:
-        """Stop a worker that was prepared, unless it is ours by now."""
-
-    def reconsider(self, name: str) -> None:
-        """Look at an instance again, as it is kept no more."""
-
-    def nudge(self) -> None:
-        """Make a pass at once."""
-
-
-class Performer(Protocol):
-    """Who performs a call for another branch; returns whether it went well, and the value."""
-
-    def __call__(self, method: str, arguments: bytes, *, timeout_s: float) -> tuple[bool, bytes]:
-        """Perform a call."""
-
-    def waits(self, method: str) -> bool:
-        """Tell whether a call may take long without doing anything, as one that only reads."""
-
-
-Examination = Callable[[Instance], tuple[Verdict, str]]
 
 
 class Driver:
@@ -117,9 +87,6 @@ class Driver:
         clock: Time.
         remember: Keeps the addresses of known branches; called in a greenlet of its own.
         on_halt: Ends the branch; called at most once, with the reason.
-
-    Attributes:
-        faults: Messages that were dropped because they were not of the protocol.
     """
 
     def __init__(
@@ -135,35 +102,32 @@ class Driver:
         on_halt: Callable[[str], None],
     ) -> None:
         self.node = Node(settings, replica.records())
-        self._cluster = cluster
         self._links = links
         self._replica = replica
         self._journal = journal
         self._clock = clock
-        self._remember = remember
         self._on_halt = on_halt
         self._hands: Hands | None = None
         self._examine: Examination | None = None
-        self._perform: Performer | None = None
         self._effects: deque[Effect] = deque()
         self._performing = False
         self._absorbing = Absorbing(replica, clock, self._not_absorbed)
         self._seldom = Seldom(logger, clock)
-        self._to_remember: tuple[str, ...] | None = None
-        self._wake_memory = Signalled()
+        self._post = Post(cluster, links, self._seldom)
+        self._remembering = Remembering(remember, self._seldom)
         self._calls: dict[str, AsyncResult[Settle]] = {}
         self._taken: dict[str, AsyncResult[str]] = {}
         self._why_not: dict[str, str] = {}
-        self._examinations = Pool(EXAMINATIONS_MAX)
-        self._writes = Pool(WRITES_MAX)
-        self._performed = Pool(PERFORMING_MAX)
-        self._waiting = Pool(PERFORMING_MAX)  # of its own, so that who waits holds up no write
-        self._greenlets: list[gevent.Greenlet] = []
+        self._examinations = Chores(EXAMINATIONS_MAX, self._seldom)
+        self._writes = Chores(WRITES_MAX, self._seldom)
+        self._serving = Serving(self._answer, clock, self._seldom)
+        self._ticking: gevent.Greenlet | None = None
+        self._rests = False  # whether the next tick may come late, as nothing is under way
+        self._stirred = Signalled()
         self._joined = Signalled()
         self._halted = ""
         self._ticked_at = float("-inf")
         self._ration = Ration(TOLD_AT_ONCE_MAX, TOLD_PER_S)
-        self.faults = 0
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -176,7 +140,8 @@ class Driver:
         self._ticked_at = now
         self.do(self.node.start(now))
         self._absorbing.start()
-        self._greenlets = [gevent.spawn(self._tick), gevent.spawn(self._remember_in_turn)]
+        self._remembering.start()
+        self._ticking = gevent.spawn(self._tick)
 
     def attach(self, hands: Hands, examine: Examination) -> None:
         """Say who starts workers, and who examines whether they may be started."""
@@ -184,7 +149,7 @@ class Driver:
 
     def serve(self, perform: Performer) -> None:
         """Say who performs the calls of other branches; until then they are refused."""
-        self._perform = perform
+        self._serving.begin(perform)
 
     def wait_joined(self, timeout_s: float) -> str:
         """Wait until the start is over; return why the branch has to end, or nothing."""
@@ -194,21 +159,25 @@ class Driver:
     def leave(self, timeout_s: float) -> None:
         """Say that this branch is about to stop, and finish the calls of others."""
         self.do(self.node.leave(self.now()))
-        self._perform = None
-        self._performed.join(timeout=timeout_s)
+        self._serving.finish(timeout_s)
 
     def stop(self) -> None:
         """Say that this branch has stopped, and close the sockets."""
         self.do(self.node.left(self.now()))
-        gevent.killall(self._greenlets, timeout=PART_STOP_TIMEOUT_S)
+        if self._ticking is not None:
+            self._ticking.kill(timeout=PART_STOP_TIMEOUT_S)
         self._absorbing.stop(PART_STOP_TIMEOUT_S)
-        for pool in (self._performed, self._waiting, self._examinations, self._writes):
-            pool.kill(timeout=PART_STOP_TIMEOUT_S)
-        if self._to_remember is not None:
-            self._remember(self._to_remember)
+        for part in (self._serving, self._examinations, self._writes):
+            part.stop(PART_STOP_TIMEOUT_S)
+        self._remembering.stop(PART_STOP_TIMEOUT_S)
         self._links.stop(PART_STOP_TIMEOUT_S)
 
     # --- what others ask ------------------------------------------------------------------------
+
+    @property
+    def faults(self) -> int:
+        """How many messages were dropped because they were not of the protocol."""
+        return self._post.faults
 
     def now(self) -> float:
         """Return the node's time."""
@@ -257,32 +226,26 @@ class Driver:
                 self._do_one(self._effects.popleft())
         finally:
             self._performing = False
+        if self._rests and not self.node.calm:
+            self._stirred.set()
 
     # --- the inlet ------------------------------------------------------------------------------
 
     def on_published(self, frames: Sequence[bytes]) -> None:
         """Take a message that another branch published."""
-        message = self._unpacked(frames, published=True)
+        message = self._post.unpacked(frames, published=True)
         if message is not None:
             self.do(self.node.on_message(self.now(), None, message))
 
     def on_directed(self, link: bytes, frames: Sequence[bytes]) -> None:
         """Take a message that was sent to this branch."""
-        message = self._unpacked(frames, published=False)
+        message = self._post.unpacked(frames, published=False)
         if message is not None:
             self.do(self.node.on_message(self.now(), link, message))
 
     def on_found(self, endpoint: str) -> None:
         """Take note of a branch that the beacon found."""
         self.do(self.node.on_found(self.now(), endpoint))
-
-    def _unpacked(self, frames: Sequence[bytes], *, published: bool) -> Message | None:
-        try:
-            return wire.unpack(frames, cluster=self._cluster, published=published)
-        except ProtocolError as exc:
-            self.faults += 1
-            self._seldom.warn("a message was dropped", exc.detail)
-            return None
 
     # --- what happens to the records ------------------------------------------------------------
 
@@ -300,22 +263,17 @@ class Driver:
     def _do_one(self, effect: Effect) -> None:
         match effect:
             case Publish():
-                self._pack_and(self._links.publish, effect.message)
+                self._post.publish(effect.message)
             case Send():
-                self._pack_and(
-                    lambda frames: self._links.send(effect.endpoint, frames), effect.message
-                )
+                self._post.send(effect.endpoint, effect.message)
             case Reply():
-                self._pack_and(
-                    lambda frames: self._links.reply(effect.link, frames), effect.message
-                )
+                self._post.reply(effect.link, effect.message)
             case Listen():
                 self._links.listen(effect.endpoints)
             case Tell():
                 self._record(effect)
             case Remember():
-                self._to_remember = effect.endpoints
-                self._wake_memory.set()
+                self._remembering.take(effect.endpoints)
             case Halt():
                 self._halt(effect.reason)
             case Settle():
@@ -329,15 +287,15 @@ class Driver:
             case Absorb():
                 self._absorbing.take(effect.records)
             case Write():
-                self._spawn(self._writes, self._write, effect.instance)
+                self._writes.run(self._write, effect.instance)
             case Examine():
-                self._spawn(self._examinations, self._find_out, effect.instance)
+                self._examinations.run(self._find_out, effect.instance)
             case Prepare():
                 self._prepare(effect.instance)
             case Abandon():
                 self._abandon(effect.instance)
             case Perform():
-                self._take_call(effect)
+                self._serving.take(effect)
 
     def _record(self, told: Tell) -> None:
         """Tell the journal; what is said of branches comes from others, and so has a limit."""
@@ -350,41 +308,8 @@ class Driver:
             told.kind, told.reason, app=told.app, instance=told.instance, **told.data
         )
 
-    def _take_call(self, asked: Perform) -> None:
-        """Begin to perform a call of another branch, or answer at once that there are too many."""
-        waits = self._perform is not None and self._perform.waits(asked.method)
-        pool = self._waiting if waits else self._performed
-        if pool.full():
-            busy = encode_error(
-                Overloaded("The branch performs too many calls already. Try again.")
-            )
-            self._answer(asked.call, ok=False, value=busy)
-        else:
-            self._spawn(pool, self._serve_call, asked)
-
-    def _answer(self, call: str, *, ok: bool, value: bytes) -> None:
+    def _answer(self, call: str, ok: bool, value: bytes) -> None:
         self.do(self.node.on_performed(self.now(), call, ok=ok, value=value))
-
-    def _pack_and(self, send: Callable[[Sequence[bytes]], None], message: Message) -> None:
-        try:
-            frames = wire.pack(message, cluster=self._cluster)
-        except CymeError as exc:
-            self._seldom.warn("a message could not be sent", exc.detail)
-            return
-        send(frames)
-
-    def _spawn(self, pool: Pool, perform: Callable[..., None], *arguments: object) -> None:
-        """Run something in a pool; what finds it full is not done, and will be asked for again."""
-        if pool.full():
-            self._seldom.warn("too much to do at once", perform.__name__)
-            return
-        pool.spawn(self._guarded, perform, *arguments)
-
-    def _guarded(self, perform: Callable[..., None], *arguments: object) -> None:
-        try:
-            perform(*arguments)
-        except Exception:  # the top of a greenlet: there is nobody above to raise to
-            logger.exception("%s failed", perform.__name__)
 
     def _halt(self, reason: str) -> None:
         if not self._halted:
@@ -435,37 +360,30 @@ class Driver:
             verdict, why = self._examine(instance)
         self.do(self.node.on_examined(self.now(), instance, verdict, why))
 
-    def _serve_call(self, asked: Perform) -> None:
-        ok, value = False, encode_error(Unavailable("The branch is starting or stopping."))
-        if self._perform is not None:
-            left_s = max(0.0, asked.deadline - self.now())
-            ok, value = self._perform(asked.method, asked.arguments, timeout_s=left_s)
-        self._answer(asked.call, ok=ok, value=value)
-
-    def _remember_in_turn(self) -> None:
-        while True:
-            self._wake_memory.wait()
-            self._wake_memory.clear()
-            endpoints, self._to_remember = self._to_remember, None
-            if endpoints is None:
-                continue
-            try:
-                self._remember(endpoints)
-            except CymeError as exc:
-                self._seldom.warn("the addresses of branches could not be kept", exc.detail)
-            gevent.sleep(TICK_S)
-
     # --- time -----------------------------------------------------------------------------------
 
     def _tick(self) -> None:
         while True:
-            gevent.sleep(TICK_S)
-            if self.now() - self._ticked_at > LAG_S_MAX + TICK_S:
+            pause_s = self._rest()
+            if self.now() - self._ticked_at > LAG_S_MAX + pause_s:
                 gevent.sleep(DRAIN_S)
             try:
                 self._tick_once()
             except Exception:  # the top of a greenlet; it must go on
                 logger.exception("a tick of the cluster failed")
+
+    def _rest(self) -> float:
+        """Wait until the next tick is due, and return how long that was to be, in seconds."""
+        pause_s = self.node.pause_s(self.now())
+        if pause_s <= TICK_S:
+            gevent.sleep(pause_s)
+            return pause_s
+        self._stirred.clear()
+        self._rests = True
+        if self._stirred.wait(pause_s):
+            gevent.sleep(TICK_S)
+        self._rests = False
+        return pause_s
 
     def _tick_once(self) -> None:
         could_act = self.may_act()

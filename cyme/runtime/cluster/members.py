@@ -97,6 +97,8 @@ class ClusterMembers:
             return _unknown(f"its branch {owner!r} has not told of it yet"), age_s
         if state not in PRESENT:
             reason = f"its branch {owner!r} has {_word(state)}; it was {news.state} before that"
+            if instance.pinned:
+                reason += ", and is pinned to that branch, so no other one runs it"
             return _unknown(reason), age_s
         status = InstanceStatus(
             state=news.state,

@@ -10,13 +10,8 @@ Laws:
 * no lock is held while another branch is asked, as it might wait for this one meanwhile.
 """
 
-from cyme.runtime.service.ground import (
-    MUST_BE_NEW,
-    Controlling,
-    Standing,
-    Supervision,
-    Written,
-)
+from cyme.runtime.service.answers import MUST_BE_NEW, Standing, Written
+from cyme.runtime.service.parts import Controlling, Supervision
 from cyme.runtime.service.queues import KEEP, Keep
 from cyme.runtime.service.service import Service
 

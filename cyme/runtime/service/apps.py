@@ -18,8 +18,9 @@ from cyme.core.model import EPOCH_STAMP, App, AppName, Instance, Record, WorkerS
 from cyme.core.names import check_name
 from cyme.core.parameters import SPEC_PARAMETERS, check_changes, check_spec
 from cyme.errors import Conflict, Fault, InvalidRequest, TooLarge
+from cyme.runtime.service.answers import Written, check_match
 from cyme.runtime.service.cluster import Cluster
-from cyme.runtime.service.ground import APPS_MAX, Written, check_match, names_told
+from cyme.runtime.service.ground import APPS_MAX, names_told
 from cyme.runtime.service.remote import remote
 
 
@@ -28,7 +29,11 @@ class Apps(Cluster):
 
     def app_names(self) -> list[str]:
         """Return the names of all apps, sorted."""
-        return [app.name for app in self._replica.apps()]
+        return [app.name for app in self.apps()]
+
+    def apps(self) -> list[App]:
+        """Return all apps, sorted by name."""
+        return self._replica.apps()
 
     def instances_of(self, app: str) -> list[Instance]:
         """Return the instances of an app, sorted by name.

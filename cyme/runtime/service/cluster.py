@@ -76,6 +76,7 @@ class Cluster(Ground):
             hub_lag_s=self._hub_lag_s(),
             instances=self._replica.count_owned(self._replica.branch_id),
             as_of=self._clock.wall(),
+            memory_bytes=self._memory_bytes(),
         )
 
     def is_fenced(self) -> bool:

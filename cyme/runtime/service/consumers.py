@@ -10,7 +10,7 @@ from cyme.core.model import App, Instance, Queue, QueueName
 from cyme.core.names import direct_queue
 from cyme.core.parameters import QUEUES_PER_INSTANCE_MAX
 from cyme.errors import Conflict, NotFound, TooLarge
-from cyme.runtime.service.ground import Written
+from cyme.runtime.service.answers import Written
 from cyme.runtime.service.queues import Queues
 from cyme.runtime.service.remote import remote
 
@@ -45,7 +45,7 @@ class Consumers(Queues):
         require(caller, Role.OPERATOR, "add consumers")
         record = self.instance(instance, app)
         written = self._at_owner(
-            record.owner,
+            record,
             self.add_consumer_here,
             app=record.app,
             instance=instance,
@@ -117,7 +117,7 @@ class Consumers(Queues):
         require(caller, Role.OPERATOR, "cancel consumers")
         record = self.instance(instance, app)
         self._at_owner(
-            record.owner,
+            record,
             self.cancel_consumer_here,
             app=record.app,
             instance=instance,

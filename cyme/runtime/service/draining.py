@@ -252,4 +252,4 @@ class Draining(Moves):
         return [replace(instance, spec=self.effective(instance)) for instance in instances]
 
     def _tell_branch(self, kind: str, caller: Caller, deed: str) -> None:
-        self._journal.record(kind, f"{deed} by {caller.name}", caller=caller.name)
+        self._journal.record(kind, f"{deed} by {caller.name}", by=caller.name)

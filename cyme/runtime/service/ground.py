@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 from gevent.event import Event as Signalled
+from gevent.lock import BoundedSemaphore
 
 from cyme.core.access import Caller, Role, require
+from cyme.core.alerts import Alert
 from cyme.core.branches import BranchState
 from cyme.core.model import App, BranchId, Broker, Instance, Queue, Record, WorkerSpec
 from cyme.core.names import RESERVED_APP_NAMES
 from cyme.core.parameters import role_needed
-from cyme.core.ports import Clock, Control, Members, TaskGateway
-from cyme.core.status import InstanceState, InstanceStatus
+from cyme.core.ports import (
+    Clock,
+    EventListeners,
+    Members,
+    TaskGateway,
+    TokenKeeping,
+    WorkerLogs,
+)
+from cyme.core.vitals import ClusterVitals
 from cyme.errors import (
     CymeError,
     DeadlineExceeded,
     NotFound,
     NotOwner,
     OwnerUnreachable,
-    PreconditionFailed,
 )
+from cyme.runtime.feed import Feed
 from cyme.runtime.journal import Journal
 from cyme.runtime.later import Later
 from cyme.runtime.locks import Locks
 from cyme.runtime.replica import Replica
+from cyme.runtime.service.answers import Written
+from cyme.runtime.service.parts import Controlling, Supervision, Watching
+from cyme.runtime.telemetry.telemetry import SILENCE, Telemetry
+from cyme.runtime.telemetry.unwatched import UNWATCHED
 
 logger = logging.getLogger(__name__)
 
@@ -41,72 +53,13 @@ LEARN_TIMEOUT_S = 2.0
 #: When to try again what belongs to a branch that is not there: others may have taken it then.
 OWNER_RETRY_AFTER_S = 15.0
 
-#: The ``if_match`` of what must not exist yet; records count their versions from 1.
-MUST_BE_NEW = 0
-
 #: So many names are told in a message that refuses because of them.
 NAMES_TOLD_MAX = 10
 
 #: States in which a branch cannot be asked, as they read after 'has'.
 ABSENT = {BranchState.FAILED: "failed", BranchState.LEFT: "left"}
 
-R = TypeVar("R", App, Queue, Instance)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Written(Generic[R]):
-    """What became of a write.
-
-    Attributes:
-        record: The record as it is now.
-        created: Whether it did not exist before.
-        changed: Whether anything was written.
-    """
-
-    record: R
-    created: bool
-    changed: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How an instance is, and how fresh that is.
-
-    Attributes:
-        status: How it is.
-        as_of: When that was so, seconds since 1970 UTC.
-        age_s: How long ago that was; None where this branch runs the instance itself.
-    """
-
-    status: InstanceStatus
-    as_of: float
-    age_s: float | None = None
-
-
-class Supervision(Protocol):
-    """What the use cases ask of the supervisor, of instances of this branch."""
-
-    def status(self, instance: str) -> InstanceStatus:
-        """Return the state of an instance."""
-
-    def wait_for(
-        self, instance: str, states: Collection[InstanceState], timeout_s: float
-    ) -> InstanceStatus:
-        """Wait until an instance is in one of the states; return how it is then, or at the end."""
-
-    def wait_gone(self, instance: str, timeout_s: float) -> bool:
-        """Wait until nothing runs of an instance that went; tell whether that is so."""
-
-    def restart(self, instance: str) -> None:
-        """Restart a worker warmly, and wipe what it used of its restart budget."""
-
-
-class Controlling(Protocol):
-    """Where the use cases get remote control from."""
-
-    def control(self, broker: Broker) -> Control:
-        """Return a control of the broker that may be used by many at a time."""
 
 
 class Ground:
@@ -124,6 +77,12 @@ class Ground:
         default_result_backend: The result backend that goes with it, if it has its own.
         load: Tells how many processes wanted a processor of this machine lately.
         hub_lag_s: Tells by how much this process's hub was late lately, in seconds.
+        memory_bytes: Tells the resident memory of this process.
+        watching: Watches the queues.
+        logs: The logs of the workers of this branch; None where they cannot be read.
+        tokens: The tokens of this branch; None where it keeps none.
+        alerts: Returns the trouble that this branch tells of.
+        event_listeners: Makes listeners to what workers tell of their tasks.
     """
 
     def __init__(
@@ -140,6 +99,12 @@ class Ground:
         default_result_backend: str | None = None,
         load: Callable[[], float] = lambda: 0.0,
         hub_lag_s: Callable[[], float] = lambda: 0.0,
+        memory_bytes: Callable[[], int] = lambda: 0,
+        watching: Watching = UNWATCHED,
+        logs: WorkerLogs | None = None,
+        tokens: TokenKeeping | None = None,
+        alerts: Callable[[], tuple[Alert, ...]] = tuple,
+        event_listeners: EventListeners = SILENCE,
     ) -> None:
         self._replica = replica
         self._supervisor = supervisor
@@ -152,6 +117,24 @@ class Ground:
         self._default_result_backend = default_result_backend
         self._load = load
         self._hub_lag_s = hub_lag_s
+        self.feed = Feed(journal=journal, members=members, clock=clock, branch_id=replica.branch_id)
+        self.telemetry = Telemetry(
+            listeners=event_listeners,
+            replica=replica,
+            members=members,
+            clock=clock,
+            default_broker=default_broker,
+            feed=self.feed,
+        )
+        self._memory_bytes = memory_bytes
+        self._watching = watching
+        self._logs = logs
+        self._tokens = tokens
+        self._alerts = alerts
+        self._followers = 0  # readers that follow a log
+        self._log_waits = 0  # calls that wait for more of a log
+        self._gathering = BoundedSemaphore(1)
+        self._gathered: tuple[float, ClusterVitals] | None = None
         self._locks = Locks(clock)
         self._later = Later()
         self._effective: dict[str, tuple[Instance, App | None, WorkerSpec]] = {}
@@ -166,17 +149,18 @@ class Ground:
 
     def _at_owner(
         self,
-        owner: BranchId,
+        instance: Instance | BranchId,
         perform: Callable[..., T],
         /,
         *,
         timeout_s: float,
         **arguments: object,
     ) -> T:
-        """Have the owner of a record perform a call, and its next owner if it has changed hands.
+        """Have the owner of an instance perform a call, and its next owner if it changed hands.
 
         Args:
-            owner: The branch that owns what the call is about, as far as is known here.
+            instance: What the call is about, as far as it is known here; of an instance that is
+                still to be created the branch that it goes to.
             perform: What performs it, a method that is marked as ``remote``.
             timeout_s: How long it may take, in seconds.
             **arguments: Of the call.
@@ -187,6 +171,10 @@ class Ground:
             CymeError: Whatever the call raises.
         """
         deadline = self._deadline(timeout_s)
+        record, owner = (
+            (instance, instance.owner) if isinstance(instance, Instance) else (None, instance)
+        )
+        self._check_askable(owner, record)
         try:
             return self._at(owner, perform, timeout_s=timeout_s, **arguments)
         except NotOwner as exc:
@@ -210,18 +198,24 @@ class Ground:
         self._learn(result)
         return cast(T, result)
 
-    def _check_askable(self, branch: BranchId) -> None:
-        """Check that a branch is there, as far as is known.
+    def _check_askable(self, branch: BranchId, instance: Instance | None = None) -> None:
+        """Check that a branch is there, as far as is known, or is this one.
+
+        Args:
+            branch: The branch.
+            instance: What it is to be asked about, if that is an instance of it.
 
         Raises:
-            OwnerUnreachable: It is not.
+            OwnerUnreachable: It is not; the message says what to do.
         """
+        if branch == self._replica.branch_id:
+            return
         info = self._members.info(branch)
         if info is None or info.state in ABSENT:
             why = "is not known here" if info is None else f"has {ABSENT[info.state]}"
             raise OwnerUnreachable(
-                f"Branch {branch!r}, which is to do this, {why} and was not asked. Start it, or "
-                "try again when another branch has taken over what it ran.",
+                f"Branch {branch!r}, which is to do this, {why} and was not asked. "
+                f"{_way_out(instance)}",
                 retry_after_s=OWNER_RETRY_AFTER_S,
             )
 
@@ -356,29 +350,7 @@ class Ground:
     ) -> None:
         """Record a write: what was done, and by whom."""
         reason = f"{deed} by {caller.name}"
-        self._journal.record(kind, reason, app=app, instance=instance, caller=caller.name, **data)
-
-
-def check_match(kind: str, record: App | Queue | Instance | None, if_match: int | None) -> None:
-    """Check that a record is at the version that the caller has read.
-
-    Raises:
-        PreconditionFailed: It is not, or there is no record.
-    """
-    if if_match is None or (if_match == MUST_BE_NEW and record is None):
-        return
-    if record is None:
-        raise PreconditionFailed(
-            f"The {kind} does not exist (any more), and you have read version {if_match}. "
-            "Leave If-Match out to create it."
-        )
-    if if_match == MUST_BE_NEW:
-        raise PreconditionFailed(f"The {kind} {record.name!r} exists already; it was to be new.")
-    if record.version != if_match:
-        raise PreconditionFailed(
-            f"The {kind} {record.name!r} is at version {record.version} now, not at {if_match}. "
-            "Read it again and decide again."
-        )
+        self._journal.record(kind, reason, app=app, instance=instance, by=caller.name, **data)
 
 
 def names_told(names: Sequence[str]) -> str:
@@ -386,3 +358,16 @@ def names_told(names: Sequence[str]) -> str:
     told = ", ".join(names[:NAMES_TOLD_MAX])
     more = len(names) - NAMES_TOLD_MAX
     return f"{told} and {more} more" if more > 0 else told
+
+
+def _way_out(instance: Instance | None) -> str:
+    """Return what to do where a branch cannot be asked, about an instance of it or at all."""
+    if instance is None or instance.deleted:
+        return "Start it, and try again."
+    if not instance.pinned:
+        return "Start it, or try again when another branch has taken over what it ran."
+    return (
+        f"The instance {instance.name!r} is pinned to it, so no other branch takes it over. Start "
+        "that branch or, if its machine is gone for good, delete the instance with force=true and "
+        "create it anew."
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import cast
@@ -22,11 +22,8 @@ from cyme.core.model import (
 )
 from cyme.core.names import check_name
 from cyme.core.parameters import check_changes
-from cyme.errors import (
-    Conflict,
-    NotOwner,
-)
-from cyme.runtime.service.ground import Written, check_match
+from cyme.errors import Conflict, NotOwner
+from cyme.runtime.service.answers import Written, check_match
 from cyme.runtime.service.placing import labels_of
 from cyme.runtime.service.remote import remote
 from cyme.runtime.service.room import Room
@@ -46,6 +43,7 @@ class Instances(Room):
         changes: Mapping[str, object],
         *,
         branch: str | None = None,
+        pinned: bool | None = None,
         caller: Caller,
         if_match: int | None = None,
         idempotency_key: str | None = None,
@@ -58,7 +56,10 @@ class Instances(Room):
             name: Its name; None for an anonymous one, which is created each time.
             changes: Fields of ``WorkerSpec`` and ``queues`` (names); what is not given stays,
                 None resets.
-            branch: Where to create it, and to keep it; None for anywhere.
+            branch: Where to create it, and to keep it unless ``pinned`` is false; None for
+                anywhere.
+            pinned: Whether it stays on the branch that it is on then, or goes wherever it fits;
+                None for as it is, or as ``branch`` says.
             caller: Who asks.
             if_match: The version that the caller has read, None for any.
             idempotency_key: Makes a second request for the same anonymous instance find it.
@@ -72,6 +73,8 @@ class Instances(Room):
             PreconditionFailed: The instance is at another version.
             TooLarge: The branch or the cluster is full.
             OwnerUnreachable: Its branch cannot be asked.
+            Unavailable: It is to be pinned away from its home, and its branch does not know yet
+                what it owns.
             StorageUnavailable: The database does not take it.
             DeadlineExceeded: It took too long.
         """
@@ -82,13 +85,13 @@ class Instances(Room):
         known = self._replica.app(app)
         home = known if known is not None else self._implied_app(app)
         written = self._at_owner(
-            self._owner_to_be(home, name, changes, branch),
+            self._existing_or_place(home, name, changes, branch),
             self.put_instance_here,
             home=home,
             name=name,
             changes=changes,
             context=self._context(app, _queues(changes, ())),
-            pinned=branch is not None,
+            pinned=True if pinned is None and branch is not None else pinned,
             caller=caller,
             if_match=if_match,
             timeout_s=timeout_s,
@@ -105,7 +108,7 @@ class Instances(Room):
         changes: Mapping[str, object],
         *,
         context: tuple[App | Queue, ...],
-        pinned: bool,
+        pinned: bool | None,
         caller: Caller,
         if_match: int | None,
         timeout_s: float,
@@ -118,7 +121,7 @@ class Instances(Room):
             changes: As in ``put_instance``.
             context: What the branch that asks knows of the app and the queues, and this one may
                 not have heard yet.
-            pinned: Whether it shall never leave this branch.
+            pinned: Whether it shall stay on this branch; None for as it is.
             caller: Who asks.
             if_match: The version that the caller has read, None for any.
             timeout_s: How long it may take, in seconds.
@@ -156,10 +159,10 @@ class Instances(Room):
             self._tell_instance(after, caller, created=before is None, changed=changed)
         return Written(after, created=before is None, changed=True)
 
-    def _owner_to_be(
+    def _existing_or_place(
         self, home: App, name: str, changes: Mapping[str, object], branch: str | None
-    ) -> BranchId:
-        """Return the owner of an instance that exists, or the place for one that does not."""
+    ) -> Instance | BranchId:
+        """Return an instance that exists, or the place for one that does not."""
         existing = self._instance_before(home.name, name)
         if existing is None:
             labels = labels_of(spec_with(WorkerSpec(), changes), home)
@@ -169,7 +172,7 @@ class Instances(Room):
             raise Conflict(
                 f"The instance {name!r} is on branch {existing.owner!r}. POST {path} moves it."
             )
-        return existing.owner
+        return existing
 
     def _context(self, app: str, queues: Iterable[str]) -> tuple[App | Queue, ...]:
         """Return what is known here of an app and some queues of it."""
@@ -200,14 +203,16 @@ class Instances(Room):
         name: str,
         changes: Mapping[str, object],
         *,
-        pinned: bool,
+        pinned: bool | None,
     ) -> Instance:
         start = before if before is not None else self._new_instance(app, name)
+        if pinned and start.home != start.owner:
+            start = self._rehomed(start)
         after = replace(
             start,
             spec=spec_with(start.spec, changes),
             queues=_queues(changes, start.queues),
-            pinned=pinned or start.pinned,
+            pinned=start.pinned if pinned is None else pinned,
         )
         if before is None or after == before:
             return after
@@ -217,6 +222,14 @@ class Instances(Room):
             version=before.version + 1,
             updated_at=self._clock.wall(),
         )
+
+    def _rehomed(self, instance: Instance) -> Instance:
+        """Return an instance that this branch runs for another one with this one as its home.
+
+        Its home would take back what is pinned as well, so what is to stay here has its home here.
+        """
+        self._check_may_act()
+        return replace(instance, home=instance.owner, epoch=instance.epoch + 1)
 
     def _new_instance(self, app: str, name: str) -> Instance:
         """Return the instance as it is when it is created with nothing said."""
@@ -240,7 +253,7 @@ class Instances(Room):
         self, instance: Instance, caller: Caller, *, created: bool, changed: list[str]
     ) -> None:
         kind = "instance.created" if created else "instance.changed"
-        deed = "created" if created else f"{', '.join(changed)} changed"
+        deed = "created" if created else _deed(instance, changed)
         self._tell(kind, caller, deed, app=instance.app, instance=instance.name, changed=changed)
 
     # --- deleting and restarting ----------------------------------------------------------------
@@ -282,7 +295,7 @@ class Instances(Room):
             )
             return
         self._at_owner(
-            instance.owner,
+            instance,
             self.delete_instance_here,
             name=name,
             app=instance.app,
@@ -339,7 +352,7 @@ class Instances(Room):
         require(caller, Role.OPERATOR, "restart instances")
         instance = self.instance(name, app)
         self._at_owner(
-            instance.owner,
+            instance,
             self.restart_instance_here,
             name=name,
             app=instance.app,
@@ -399,6 +412,18 @@ def _differences(before: Instance | None, after: Instance) -> list[str]:
     changed = what_changed(before.spec if before else WorkerSpec(), after.spec)
     if after.queues != (before.queues if before else ()):
         changed.append("queues")
-    if after.pinned != (before.pinned if before else False):
-        changed.append("branch")
+    # What has its pin and runs away from its home is pinned anew where it runs.
+    if (after.pinned, after.home) != (
+        (before.pinned, before.home) if before else (False, after.home)
+    ):
+        changed.append("pinned")
     return changed
+
+
+def _deed(after: Instance, changed: Sequence[str]) -> str:
+    """Return in words what was changed, and where a pin that was changed holds it."""
+    others = [name for name in changed if name != "pinned"]
+    deeds = [f"{', '.join(others)} changed"] if others else []
+    if "pinned" in changed:
+        deeds.append(f"pinned to branch {after.owner!r}" if after.pinned else "pin removed")
+    return " and ".join(deeds)

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 from cyme.core.access import Caller, Role, require
 from cyme.core.model import App, BranchId, Instance, Queue
-from cyme.errors import Conflict, CymeError, NotOwner, Unavailable
+from cyme.errors import Conflict, CymeError, NotOwner
+from cyme.runtime.service.answers import Written
 from cyme.runtime.service.consumers import Consumers
-from cyme.runtime.service.ground import Written
 from cyme.runtime.service.remote import remote
 
 
@@ -56,7 +56,7 @@ class Moves(Consumers):
         require(caller, Role.OPERATOR, "move instances")
         instance = self.instance(name, app)
         return self._at_owner(
-            instance.owner,
+            instance,
             self.move_instance_here,
             name=name,
             app=instance.app,
@@ -161,13 +161,6 @@ class Moves(Consumers):
         if app is None:
             raise Conflict(f"The app {instance.app!r} of {instance.name!r} is not known here.")
         self._check_room_for_broker(instance, app)
-
-    def _check_may_act(self) -> None:
-        if not self._members.may_act():
-            raise Unavailable(
-                f"Branch {self._replica.branch_id!r} has just started, or stood still, and asks "
-                "the others what it owns. Try again."
-            )
 
     @contextmanager
     def _only(self, names: set[str], name: str, deed: str) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cyme.core.branches import BranchState
+from cyme.core.branches import BranchInfo, BranchState
 from cyme.core.labels import Labels
 from cyme.core.model import App, BranchId, WorkerSpec
 from cyme.core.placement import Candidate, place
@@ -31,8 +31,10 @@ class Placing(Apps):
             Conflict: The wanted branch is not alive, or no branch is as it must be.
             TooLarge: The wanted branch, or each that it might be, is full.
         """
-        if wanted is not None and (state := self.branch(wanted).state) is not BranchState.ALIVE:
-            raise Conflict(f"Branch {wanted!r} is not alive, but {state}. Name another, or none.")
+        if wanted is not None and not self._is_there(info := self.branch(wanted)):
+            raise Conflict(
+                f"Branch {wanted!r} is not alive, but {info.state}. Name another, or none."
+            )
         left_out = frozenset(without)
         candidates = [each for each in self._candidates() if each.branch not in left_out]
         if not candidates:
@@ -51,8 +53,12 @@ class Placing(Apps):
                 drained=info.drained,
             )
             for info in infos
-            if info.state is BranchState.ALIVE
+            if self._is_there(info)
         ]
+
+    def _is_there(self, info: BranchInfo) -> bool:
+        """Tell whether a branch may be chosen."""
+        return info.state is BranchState.ALIVE
 
     def _count_bound(self, branch: BranchId) -> int:
         """Return how many instances a branch owns or, if it is this one, is taking over."""

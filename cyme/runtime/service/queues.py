@@ -12,7 +12,8 @@ from cyme.core.declarations import checked_declaration
 from cyme.core.model import EPOCH_STAMP, AppName, Instance, Queue, QueueName, Record
 from cyme.core.names import DIRECT_QUEUE_PREFIX, check_name
 from cyme.errors import Conflict, NotFound, TooLarge
-from cyme.runtime.service.ground import QUEUES_PER_APP_MAX, Written, check_match, names_told
+from cyme.runtime.service.answers import Written, check_match
+from cyme.runtime.service.ground import QUEUES_PER_APP_MAX, names_told
 from cyme.runtime.service.instances import Instances
 from cyme.runtime.service.remote import remote
 
@@ -37,15 +38,16 @@ class Queues(Instances):
         Raises:
             NotFound: There is no such app.
         """
-        return [queue.name for queue in self._replica.queues_of(self.app(app).name)]
+        return [queue.name for queue in self.queues(app)]
 
-    def consumers_of(self, app: str, queue: str) -> list[str]:
-        """Return the names of the instances that consume from a queue, sorted.
+    def queues(self, app: str | None = None) -> list[Queue]:
+        """Return the queues of an app, or of all apps (None), sorted by app and name.
 
         Raises:
-            NotFound: There is no such app, or the app has no such queue.
+            NotFound: There is no such app.
         """
-        return [instance.name for instance in self._consuming(self.queue(app, queue))]
+        apps = self._replica.apps() if app is None else [self.app(app)]
+        return [queue for each in apps for queue in self._replica.queues_of(each.name)]
 
     def put_queue(
         self,

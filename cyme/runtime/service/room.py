@@ -6,7 +6,7 @@ from cyme.core.branches import INSTANCES_MAX
 from cyme.core.launch import effective_spec
 from cyme.core.model import App, Instance
 from cyme.core.parameters import check_spec
-from cyme.errors import Conflict, Fault, InvalidRequest, TooLarge
+from cyme.errors import Conflict, Fault, InvalidRequest, TooLarge, Unavailable
 from cyme.runtime.brokers import BROKERS_MAX
 from cyme.runtime.service.standings import Standings
 
@@ -56,4 +56,12 @@ class Room(Standings):
             raise TooLarge(
                 f"The instances of this branch use {BROKERS_MAX} brokers already. Use one of "
                 "them, or another branch."
+            )
+
+    def _check_may_act(self) -> None:
+        """Check that this branch knows what it owns, so that it may take or keep more."""
+        if not self._members.may_act():
+            raise Unavailable(
+                f"Branch {self._replica.branch_id!r} has just started, or stood still, and asks "
+                "the others what it owns. Try again."
             )

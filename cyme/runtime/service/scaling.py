@@ -10,7 +10,7 @@ from cyme.core.model import Instance
 from cyme.core.names import node_name
 from cyme.core.status import InstanceState
 from cyme.errors import Conflict, Fault, InvalidRequest
-from cyme.runtime.service.ground import Written
+from cyme.runtime.service.answers import Written
 from cyme.runtime.service.instances import Instances
 from cyme.runtime.service.remote import remote
 
@@ -83,7 +83,7 @@ class Scaling(Instances):
         """
         record = self.instance(instance, app)
         return self._at_owner(
-            record.owner, self.stats_here, app=app, instance=instance, timeout_s=timeout_s
+            record, self.stats_here, app=app, instance=instance, timeout_s=timeout_s
         )
 
     @remote(writes=False)

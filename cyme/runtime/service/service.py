@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from cyme.core.events import Event
+from cyme.core.access import Caller
 from cyme.errors import NotSupported, ProtocolError
+from cyme.runtime.service.access_tokens import AccessTokens
 from cyme.runtime.service.draining import Draining
-from cyme.runtime.service.remote import RemoteCall, calls_of, remote
+from cyme.runtime.service.happenings import Happenings
+from cyme.runtime.service.logs import Logs
+from cyme.runtime.service.remote import RemoteCall, calls_of
 from cyme.runtime.service.scaling import Scaling
+from cyme.runtime.service.task_reports import TaskReports
 from cyme.runtime.service.tasks import Tasks
+from cyme.runtime.service.vitals import Vitals
 
 #: Of the time that another branch waits so much is kept for the answer, at most so many seconds:
 #: it is to hear why something took too long before it gives up itself.
@@ -21,7 +26,7 @@ ANSWER_S_MAX = 0.5
 NAME_CHARS_TOLD = 64
 
 
-class Service(Scaling, Tasks, Draining):
+class Service(Scaling, Tasks, Draining, Vitals, Happenings, Logs, TaskReports, AccessTokens):
     """Everything that a branch does for those who ask; arguments as for ``Ground``."""
 
     def stop(self, timeout_s: float) -> None:
@@ -29,6 +34,17 @@ class Service(Scaling, Tasks, Draining):
         self._is_stopping = True
         self._drain_changed.set()
         self._later.stop(timeout_s)
+        self.feed.stop(timeout_s)
+
+    def tell_session(self, kind: str, caller: Caller, reason: str) -> None:
+        """Record that somebody began or ended to use the page.
+
+        Args:
+            kind: ``session.began`` or ``session.ended``.
+            caller: Who.
+            reason: The same in words.
+        """
+        self._journal.record(kind, reason, by=caller.name, role=caller.role.label)
 
     def later(self, write: Callable[[], None]) -> None:
         """Run a write soon, in a greenlet of its own; its failure is logged.
@@ -64,30 +80,6 @@ class Service(Scaling, Tasks, Draining):
             )
         ours_s = timeout_s - min(ANSWER_S_MAX, timeout_s * ANSWER_PART)
         return getattr(self, method)(timeout_s=ours_s, **arguments)
-
-    def history(self, app: str | None, instance: str, *, timeout_s: float) -> tuple[Event, ...]:
-        """Return what happened to an instance lately, the oldest first, also to a deleted one.
-
-        Raises:
-            NotFound: There is none of that name, or it belongs to another app.
-            OwnerUnreachable: Its branch cannot be asked.
-        """
-        record = self._replica.instance_or_tombstone(instance)
-        if record is None or app not in (None, record.app):
-            record = self.instance(instance, app)
-        return self._at_owner(
-            record.owner, self.history_here, instance=record.name, timeout_s=timeout_s
-        )
-
-    @remote(writes=False)
-    def history_here(
-        self,
-        instance: str,
-        *,
-        timeout_s: float,  # noqa: ARG002 - every call that may be forwarded has one
-    ) -> tuple[Event, ...]:
-        """Return what happened lately to an instance while this branch owned it."""
-        return tuple(self._journal.of_instance(instance))
 
     def ready(self) -> list[str]:
         """Return why this branch should not be sent requests; nothing when it should."""

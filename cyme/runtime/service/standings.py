@@ -6,7 +6,7 @@ from cyme.core.launch import effective_spec
 from cyme.core.model import Instance, WorkerSpec
 from cyme.core.status import InstanceState, InstanceStatus
 from cyme.errors import DeadlineExceeded, Unavailable
-from cyme.runtime.service.ground import Standing
+from cyme.runtime.service.answers import Standing
 from cyme.runtime.service.placing import Placing
 from cyme.runtime.service.remote import remote
 
@@ -29,8 +29,15 @@ class Standings(Placing):
         Raises:
             NotFound: There is no such app.
         """
-        found = self._replica.instances() if app is None else self.instances_of(app)
-        return [instance.name for instance in found]
+        return [instance.name for instance in self.instances(app)]
+
+    def instances(self, app: str | None = None) -> list[Instance]:
+        """Return an app's instances, or all (None), sorted by name.
+
+        Raises:
+            NotFound: There is no such app.
+        """
+        return self._replica.instances() if app is None else self.instances_of(app)
 
     def effective(self, instance: Instance) -> WorkerSpec:
         """Return how an instance is run: its own spec over its app's over the defaults."""
@@ -63,7 +70,7 @@ class Standings(Placing):
         """
         try:
             status = self._at_owner(
-                instance.owner,
+                instance,
                 self.wait_here,
                 name=instance.name,
                 wait_s=wait_s,

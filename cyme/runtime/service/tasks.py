@@ -5,6 +5,7 @@ from __future__ import annotations
 from cyme.core.access import Caller, Role, require
 from cyme.core.launch import RPC_BACKEND, result_backend_of
 from cyme.core.model import App, BranchId, Broker, Queue
+from cyme.core.task_events import QUEUED_URL_TASK, url_told
 from cyme.core.task_ids import branch_hint, origin_hint
 from cyme.core.tasks import Outcome, SendOptions, WebhookRequest
 from cyme.errors import Conflict, InvalidRequest
@@ -61,6 +62,14 @@ class Tasks(Consumers):
             request=request,
             options=options,
             timeout_s=timeout_s,
+        )
+        self.telemetry.note_sent(
+            self._broker_of(record),
+            uuid=task_id,
+            name=QUEUED_URL_TASK,
+            app=app,
+            queue=declaration.name,
+            url=url_told(request.url),
         )
         return task_id
 

@@ -13,11 +13,11 @@ from cyme.core.cluster.node import NodeSettings
 from cyme.core.model import BranchId
 from cyme.core.ports import Inlet
 from cyme.errors import Overloaded
-from cyme.runtime.cluster import driver as module
 from cyme.runtime.cluster import wire
 from cyme.runtime.cluster.driver import Driver
 from cyme.runtime.cluster.encoding import decode_error
 from cyme.runtime.cluster.ration import Ration
+from cyme.runtime.cluster.serving import PERFORMING_MAX
 from cyme.runtime.journal import Journal
 from cyme.runtime.replica import Replica
 from cyme.testing import FakeClock, MemoryStore
@@ -126,18 +126,18 @@ def test_a_call_that_is_one_too_many_is_answered_at_once(
 ) -> None:
     performer = Waiting()
     driver.serve(performer)
-    for number in range(module.PERFORMING_MAX + 1):
+    for number in range(PERFORMING_MAX + 1):
         _hear(driver, _call(number, method))
     (refused,) = links.answers
-    assert refused.id == f"{module.PERFORMING_MAX:032x}"
+    assert refused.id == f"{PERFORMING_MAX:032x}"
     assert not refused.ok
     assert isinstance(decode_error(refused.value), Overloaded)
     # Of the other kind there is room.
-    _hear(driver, _call(module.PERFORMING_MAX + 1, other))
+    _hear(driver, _call(PERFORMING_MAX + 1, other))
     assert len(links.answers) == 1
     performer.go.set()
-    eventually(lambda: len(links.answers) == module.PERFORMING_MAX + 2)
-    _hear(driver, _call(module.PERFORMING_MAX + 2, method))
+    eventually(lambda: len(links.answers) == PERFORMING_MAX + 2)
+    _hear(driver, _call(PERFORMING_MAX + 2, method))
     eventually(lambda: links.answers[-1].ok)
 
 

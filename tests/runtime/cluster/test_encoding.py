@@ -29,8 +29,8 @@ from cyme.runtime.cluster.encoding import (
 )
 from cyme.runtime.cluster.expected import VALUE_BYTES_MAX
 from cyme.runtime.cluster.structure import DEPTH_MAX, ELEMENTS_MAX, MEMBERS_MAX, packed
+from cyme.runtime.service.answers import Written
 from cyme.runtime.service.calls import CALLS
-from cyme.runtime.service.ground import Written
 from cyme.runtime.service.queues import KEEP, Given, Keep
 from tests.core import records
 from tests.runtime.cluster import messages

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.runtime.service.house import House
+from tests.runtime.service.town import Town
 
 
 @pytest.fixture
@@ -13,3 +14,11 @@ def house() -> Iterator[House]:
     house = House()
     yield house
     house.service.stop(5.0)
+
+
+@pytest.fixture
+def town() -> Iterator[Town]:
+    """Two branches over fakes."""
+    town = Town()
+    yield town
+    town.close()

@@ -15,9 +15,13 @@ from cyme.runtime.service import Service
 from cyme.testing import (
     FakeClock,
     FakeControls,
+    FakeEventListeners,
     FakeMembers,
     FakeSupervisor,
     FakeTaskGateway,
+    FakeTokenKeeping,
+    FakeWatching,
+    FakeWorkerLogs,
     FakeWorkers,
     MemoryStore,
 )
@@ -42,11 +46,15 @@ class House:
         self.store = MemoryStore()
         self.replica = Replica(self.store, self.clock, infos[0].id)
         self.replica.load()
-        self.journal = Journal(self.clock)
+        self.journal = Journal(self.clock, infos[0].id)
         self.supervisor = FakeSupervisor()
         self.workers = FakeWorkers(self.clock)
         self.controls = FakeControls(self.workers)
         self.tasks = FakeTaskGateway()
+        self.listeners = FakeEventListeners()
+        self.watching = FakeWatching()
+        self.logs = FakeWorkerLogs()
+        self.kept_tokens = FakeTokenKeeping()
         self.members = FakeMembers(*infos)
         self.service = Service(
             replica=self.replica,
@@ -60,6 +68,11 @@ class House:
             default_result_backend=RESULTS,
             load=lambda: 1.5,
             hub_lag_s=lambda: 0.25,
+            event_listeners=self.listeners,
+            memory_bytes=lambda: 90_000_000,
+            watching=self.watching,
+            logs=self.logs,
+            tokens=self.kept_tokens,
         )
 
     def put(self, name: str | None = "w1", app: str = "shop", **changes: Any) -> Instance:

@@ -67,7 +67,7 @@ def test_every_write_is_told_with_its_caller_and_no_value(house: House) -> None:
     event = house.last_event()
     assert (event.kind, event.app) == ("app.changed", "shop")
     assert event.reason == "broker, pool changed by otto"
-    assert event.data == {"caller": "otto", "changed": ["broker", "pool"]}
+    assert event.data == {"by": "otto", "changed": ["broker", "pool"]}
 
 
 @pytest.mark.parametrize("name", ["ping", "-x", ""])

@@ -39,8 +39,9 @@ def test_ready_when_records_are_read_and_written(house: House) -> None:
     with pytest.raises(StorageUnavailable):
         house.put("w1")
     assert house.service.ready() == ["the database does not take writes: It is read-only."]
+    house.clock.advance(3600.0)
+    assert house.service.ready(), "it is so until it is not, also where nobody writes"
     house.store.failure = None
-    house.put("w1")
     assert house.service.ready() == []
 
 

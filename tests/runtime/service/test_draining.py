@@ -173,8 +173,8 @@ def test_draining_ends_with_the_branch(town: Town) -> None:
     drain(town)
     service = town["b1"].service
     eventually(lambda: service._is_emptying)
-    with gevent.Timeout(2.0):
-        service.stop(5.0)
+    with gevent.Timeout(20.0):
+        service.stop(60.0)
     assert not service._is_emptying
 
 

@@ -27,6 +27,7 @@ def _put(
     *,
     app: str = "shop",
     branch: str | None = None,
+    pinned: bool | None = None,
     if_match: int | None = None,
     idempotency_key: str | None = None,
 ) -> Written[Instance]:
@@ -35,6 +36,7 @@ def _put(
         name,
         changes or {},
         branch=branch,
+        pinned=pinned,
         caller=OPERATOR,
         if_match=if_match,
         idempotency_key=idempotency_key,
@@ -165,8 +167,48 @@ def test_an_instance_can_be_pinned_to_a_branch(house: House) -> None:
     assert not _put(house).record.pinned
     pinned = _put(house, branch="b1")
     assert pinned.record.pinned
-    assert house.last_event().data["changed"] == ["branch"]
+    assert house.last_event().data["changed"] == ["pinned"]
     assert _put(house, changes={"pool": "solo"}).record.pinned
+
+
+def test_a_pin_is_set_and_removed_and_told(house: House) -> None:
+    _put(house)
+    pinned = _put(house, pinned=True)
+    assert (pinned.changed, pinned.record.pinned, pinned.record.version) == (True, True, 2)
+    assert (pinned.record.home, pinned.record.epoch) == ("b1", 1)
+    assert house.last_event().kind == "instance.changed"
+    assert house.last_event().reason == "pinned to branch 'b1' by otto"
+    assert _put(house, pinned=True) == Written(pinned.record, created=False, changed=False)
+    freed = _put(house, changes={"pool": "solo"}, pinned=False)
+    assert (freed.record.pinned, freed.record.version) == (False, 3)
+    assert house.last_event().reason == "pool changed and pin removed by otto"
+    assert house.last_event().data["changed"] == ["pool", "pinned"]
+    assert not _put(house, pinned=False).changed
+
+
+@pytest.mark.parametrize(
+    ("branch", "pinned", "is_pinned"),
+    [
+        (None, None, False),
+        (None, True, True),
+        (None, False, False),
+        ("b1", None, True),
+        ("b1", True, True),
+        ("b1", False, False),
+    ],
+)
+def test_an_instance_is_created_with_or_without_a_pin(
+    house: House, branch: str | None, pinned: bool | None, is_pinned: bool
+) -> None:
+    assert _put(house, branch=branch, pinned=pinned).record.pinned is is_pinned
+
+
+def test_a_pin_is_changed_at_the_version_that_was_read(house: House) -> None:
+    _put(house, pinned=True)
+    with pytest.raises(PreconditionFailed):
+        _put(house, pinned=False, if_match=9)
+    assert house.service.instance("w1").pinned
+    assert not _put(house, pinned=False, if_match=1).record.pinned
 
 
 def test_an_instance_is_not_moved_by_a_put_but_told_how_it_is(house: House) -> None:
@@ -203,8 +245,17 @@ def test_a_broker_too_many_is_refused(house: House, monkeypatch: pytest.MonkeyPa
     _put(house, "w4")
 
 
-def test_what_belongs_to_a_branch_that_is_away_is_left_alone(house: House) -> None:
-    _put(house)
+#: What to do about an instance whose branch has failed, by whether it is pinned to that.
+_WAY_OUT = {
+    False: "'b2', which is to do this, has failed.*Start it, or try again when another branch has",
+    True: "'b2', which is to do this, has failed.*'w1' is pinned to it, so no other branch takes "
+    "it over. Start that branch or.*force=true",
+}
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+def test_what_belongs_to_a_branch_that_is_away_is_left_alone(house: House, pinned: bool) -> None:
+    _put(house, pinned=pinned)
     house.give_away("w1")
     house.members.change("b2", state=BranchState.FAILED)
     service = house.service
@@ -221,7 +272,7 @@ def test_what_belongs_to_a_branch_that_is_away_is_left_alone(house: House) -> No
             "shop", "w1", maximum=2, minimum=1, caller=OPERATOR, timeout_s=5.0
         ),
     ):
-        with pytest.raises(OwnerUnreachable, match="Branch 'b2', which is to do this, has failed"):
+        with pytest.raises(OwnerUnreachable, match=_WAY_OUT[pinned]):
             call()
     assert house.writes == 1
     assert house.members.forwarded == []

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import gevent
 import pytest
 from gevent.event import Event
 
 from cyme.core.branches import BranchState
-from cyme.core.model import Broker, Instance
+from cyme.core.model import BranchId, Broker, Instance
 from cyme.errors import (
     Conflict,
     DeadlineExceeded,
@@ -75,11 +76,14 @@ def test_what_happened_is_told_on_both_sides(town: Town) -> None:
     move(town, branch="b2")
     assert town["b1"].last_event().reason == "handed over to branch 'b2' by otto"
     assert town["b2"].last_event().reason == "move from branch 'b1' to here asked by otto"
-    kinds = [event.kind for event in town["b3"].service.history("shop", "w1", timeout_s=T)]
-    assert kinds == ["instance.created", "instance.handed-over"], "b3 has not heard, and asks b1"
-    town.gossip()
-    kinds = [event.kind for event in town["b3"].service.history("shop", "w1", timeout_s=T)]
-    assert kinds == ["instance.move-asked"]
+    for _ in ("b3 has not heard, and asks b1", "b3 has heard, and asks b2"):
+        told = town["b3"].service.history("shop", "w1", timeout_s=T)
+        assert [(event.branch, event.kind) for event in told] == [
+            ("b1", "instance.created"),
+            ("b1", "instance.handed-over"),
+            ("b2", "instance.move-asked"),
+        ]
+        town.gossip()
 
 
 def test_without_a_branch_it_goes_where_it_fits(town: Town) -> None:
@@ -106,6 +110,81 @@ def test_a_pinned_instance_moves_only_where_it_is_told_to(town: Town) -> None:
         move(town, "w2")
     record = move(town, "w2", "b3").record
     assert (record.owner, record.home, record.pinned) == ("b3", "b3", True)
+
+
+def pin(town: Town, asked: str, pinned: bool) -> Instance:
+    """Pin the instance w1 where it is, or remove its pin."""
+    service = town[asked].service
+    return service.put_instance(
+        "shop", "w1", {}, pinned=pinned, caller=OPERATOR, timeout_s=T
+    ).record
+
+
+def test_a_pin_is_removed_by_its_owner_whoever_is_asked(town: Town) -> None:
+    assert pin(town, "b2", pinned=True).pinned
+    town.gossip()
+    with pytest.raises(Conflict, match="is pinned to branch 'b1'"):
+        move(town)
+    town.asked.clear()
+    record = pin(town, "b3", pinned=False)
+    assert (record.pinned, record.owner, record.version) == (False, "b1", 3)
+    assert town.asked == [("b1", "put_instance_here")]
+    assert town["b1"].last_event().reason == "pin removed by otto"
+    town.gossip()
+    assert not any(house.service.instance("w1").pinned for house in town.houses.values())
+    assert move(town, asked="b2").record.owner in {"b2", "b3"}
+
+
+def lend(town: Town, owner: str) -> None:
+    """Have a branch run w1 for its home, as after a claim."""
+    before = town["b1"].service.instance("w1")
+    lent = replace(before, owner=BranchId(owner), epoch=before.epoch + 1)
+    town[owner].replica.commit([lent], T)
+    town.gossip()
+
+
+def test_what_runs_away_from_its_home_is_pinned_where_it_runs(town: Town) -> None:
+    lend(town, "b2")
+    record = pin(town, "b1", pinned=True)
+    assert (record.owner, record.home, record.epoch, record.pinned) == ("b2", "b2", 3, True)
+    town.gossip()
+    for house in town.houses.values():
+        assert house.service.instance("w1") == record
+
+
+def test_a_pin_that_came_as_another_branch_took_it_holds_it_there_when_it_is_set_again(
+    town: Town,
+) -> None:
+    pin(town, "b1", pinned=True)
+    lend(town, "b2")
+    record = pin(town, "b1", pinned=True)
+    assert (record.owner, record.home, record.pinned) == ("b2", "b2", True)
+    assert town["b2"].last_event().reason == "pinned to branch 'b2' by otto"
+
+
+def test_a_pin_that_is_removed_leaves_the_home_as_it_is(town: Town) -> None:
+    lend(town, "b2")
+    record = pin(town, "b1", pinned=False)
+    assert (record.owner, record.home, record.epoch) == ("b2", "b1", 2)
+
+
+def test_who_does_not_know_what_it_owns_pins_nothing_away_from_its_home(town: Town) -> None:
+    lend(town, "b2")
+    town["b2"].members.fenced = True
+    with pytest.raises(Unavailable, match="asks the others what it owns"):
+        pin(town, "b1", pinned=True)
+    town["b2"].members.fenced = False
+    assert pin(town, "b1", pinned=True).home == "b2"
+
+
+def test_a_drained_branch_lets_go_of_what_lost_its_pin(town: Town) -> None:
+    pin(town, "b1", pinned=True)
+    town.gossip()
+    town.change("b1", drained=True)
+    assert town["b1"].service.drain_and_wait(0.0) == {"w1": "it is pinned to branch 'b1'"}
+    pin(town, "b1", pinned=False)
+    assert town["b1"].service.drain_and_wait(T) == {}
+    assert town.owner("w1") in {"b2", "b3"}
 
 
 def test_who_may_not_write_moves_nothing(town: Town) -> None:

@@ -121,7 +121,6 @@ def test_an_instance_consumes_from_declared_queues(house: House) -> None:
     _put(house)
     assert house.service.add_consumer("shop", "w1", "tasks", caller=OPERATOR, timeout_s=5.0)
     assert house.service.consumers("shop", "w1") == ["tasks"]
-    assert house.service.consumers_of("shop", "tasks") == ["w1"]
     event = house.last_event()
     assert (event.kind, event.data["queue"]) == ("instance.consumer-added", "tasks")
     assert house.service.instance("w1").version == 2

@@ -63,4 +63,4 @@ def test_an_instance_may_use_a_broker_of_its_own(house: House) -> None:
     record = house.put("w1", broker=other)
     assert house.service.effective(record).broker == other
     assert house.service.app("shop").spec.broker == BROKER
-    assert ADMIN.name == house.last_event().data["caller"]
+    assert ADMIN.name == house.last_event().data["by"]

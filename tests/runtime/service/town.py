@@ -10,7 +10,7 @@ from cyme.core.model import BranchId, Instance
 from cyme.errors import CymeError, DeadlineExceeded, OwnerUnreachable
 from cyme.runtime.cluster import encoding
 from cyme.runtime.service.calls import CALLS
-from tests.runtime.service.house import House
+from tests.runtime.service.house import ADMIN, House
 
 TIMEOUT_S = 5.0
 
@@ -82,6 +82,13 @@ class Town:
         owners = {house.service.instance(name).owner for house in self.houses.values()}
         assert len(owners) == 1, owners
         return owners.pop()
+
+
+def put(town: Town, name: str = "w1", *, branch: str | None = "b2", **changes: object) -> None:
+    """Create or change an instance by asking b1."""
+    town["b1"].service.put_instance(
+        "shop", name, changes, branch=branch, caller=ADMIN, timeout_s=TIMEOUT_S
+    )
 
 
 def _keep(house: House, taken: Instance) -> None:

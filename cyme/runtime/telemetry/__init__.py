@@ -1,0 +1,1 @@
+"""What one branch a broker collects for all: what workers tell of tasks, what waits in queues."""
