@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import falcon
 import msgspec
 
-from cyme.api.auth import Authenticator, Tokens
-from cyme.api.browsers import BrowserGuard
+from cyme.api.admin import ROOT, Page, PageSession, is_page, is_visit
+from cyme.api.auth import Authenticator
+from cyme.api.browsers import BrowserGuard, is_browser
 from cyme.api.health import PUBLIC_PATHS
+from cyme.api.metering.collector import Sources
+from cyme.api.metering.meter import Meter
+from cyme.api.metrics import Metrics
 from cyme.api.openapi import Description
 from cyme.api.operations import Request
-from cyme.api.problems import MEDIA_TYPE, Problem, Refusal, internal_problem, problem_of
+from cyme.api.problems import (
+    CHALLENGE_OF_BROWSERS,
+    MEDIA_TYPE,
+    Problem,
+    Refusal,
+    internal_problem,
+    problem_of,
+)
 from cyme.api.routes import Route, routes
+from cyme.api.sessions import Sessions, Tokens
+from cyme.api.streaming.broadcaster import Broadcaster
 from cyme.errors import CymeError
 from cyme.runtime.service import Service
+from cyme.runtime.telemetry.measures import BranchMeasures
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +53,8 @@ def create_app(
     tokens: Tokens,
     open_access: bool,
     allowed_hosts: Iterable[str] = (),
+    streams: Broadcaster | None = None,
+    measures: Callable[[], BranchMeasures] = BranchMeasures,
 ) -> falcon.App[Request, falcon.Response]:
     """Build the HTTP API of a branch.
 
@@ -47,18 +64,46 @@ def create_app(
         open_access: Whether a caller without a token is taken for a local operator.
         allowed_hosts: Names and addresses that the server goes by beside the loopback ones;
             a wildcard address stands for all addresses.
+        streams: Sends events to those who follow them; whoever gives it ends it.
+        measures: Tells what the parts of the branch count.
     """
-    guard = _Guard(BrowserGuard(allowed_hosts), Authenticator(tokens, open_access=open_access))
-    app = falcon.App(request_type=Request, middleware=[guard])
+    sessions = Sessions(tokens, service.branch_id)
+    authenticator = Authenticator(tokens, open_access=open_access, sessions=sessions)
+    guard = _Guard(BrowserGuard(allowed_hosts), authenticator)
+    meter = Meter()
+    app = falcon.App(request_type=Request, middleware=(meter, guard))
     app.req_options.strip_url_path_trailing_slash = True
     app.add_error_handler(Exception, _answer_unforeseen)
     app.add_error_handler(falcon.HTTPError, _answer_falcon)
     app.add_error_handler(CymeError, _answer_cyme)
-    served = routes(service)
-    description = Description(served)
-    for route in (*served, Route("/openapi.json", description)):
+    logins = PageSession(service, tokens=tokens, sessions=sessions, authenticator=authenticator)
+    if streams is None:
+        streams = Broadcaster(service)
+    metrics = Metrics(
+        Sources(
+            service=service,
+            meter=meter,
+            measures=measures,
+            streams=lambda: streams.listeners,
+            token_failures=lambda: authenticator.failures,
+        )
+    )
+    served = [
+        *routes(service, streams),
+        Route("/metrics", metrics),
+        Route("/metrics/dashboard", metrics, "dashboard"),
+        Route(f"{ROOT}/session", logins),
+    ]
+    page = Page()
+    undescribed = [
+        Route("/openapi.json", Description(served)),
+        Route(ROOT, page),
+        Route(f"{ROOT}/static/{{path:path}}", page, "static"),
+        Route(f"{ROOT}/{{screen:path}}", page),
+    ]
+    for route in (*served, *undescribed):
         for template in route.spellings:
-            app.add_route(template, route.resource, suffix=route.suffix)
+            app.add_route(template, route.resource_at(template), suffix=route.suffix)
     return app
 
 
@@ -73,15 +118,22 @@ class _Guard:
         """Turn away who may not come in, and find out who comes."""
         for name, value in _SECURITY_HEADERS:
             resp.set_header(name, value)
+        if is_visit(req.env):
+            self._browsers.check_host(req.env)
+            return
         self._browsers.check(req.env)
-        if req.path not in PUBLIC_PATHS:
-            req.caller = self._authenticator.caller(req.env)
+        if req.path not in PUBLIC_PATHS and not is_page(req.path):
+            req.caller_of = self._authenticator.caller
+            req.authenticate = functools.partial(self._authenticator.caller, req.env)
+            req.caller = req.authenticate()
 
 
 def _answer_cyme(
     req: falcon.Request, resp: falcon.Response, error: CymeError, params: dict[str, Any]
 ) -> None:
     problem, headers = problem_of(error)
+    if "WWW-Authenticate" in headers and is_browser(req.env):
+        headers["WWW-Authenticate"] = CHALLENGE_OF_BROWSERS
     _answer(resp, problem, headers)
 
 

@@ -7,11 +7,19 @@ import functools
 import falcon
 
 from cyme.api.changes import worker_changes
-from cyme.api.conditions import expected_version, is_unchanged, tag_of
-from cyme.api.inputs import DeletionParameters, WorkerParameters
+from cyme.api.conditions import expected_version, tag_of
+from cyme.api.inputs import DeletionParameters, ListParameters, WorkerParameters
 from cyme.api.operations import CALL_TIMEOUT_S, CONDITIONS, Request, operation
-from cyme.api.replies import answer, answer_later, path_of
-from cyme.api.representations import Accepted, AppReply, Ok, Representations
+from cyme.api.replies import (
+    answer,
+    answer_done,
+    answer_later,
+    answer_list,
+    answer_unchanged,
+    path_of,
+)
+from cyme.api.representations.deeds import Accepted, Ok
+from cyme.api.representations.workers import AppReply, Representations
 from cyme.core.access import Role
 from cyme.core.model import App
 from cyme.core.parameters import check_changes
@@ -25,10 +33,15 @@ class Apps:
         self._service = service
         self._representations = representations
 
-    @operation("List the apps", gives=list[str])
+    @operation("List the apps", takes=ListParameters, gives=list[str | AppReply])
     def on_get_collection(self, req: Request, resp: falcon.Response) -> None:
-        """List the apps."""
-        answer(resp, self._service.app_names())
+        """List the apps: their names, or all about them."""
+        service = self._service
+
+        def show(app: App) -> AppReply:
+            return self._representations.app(app, service.instance_names(app.name), req.caller)
+
+        answer_list(req, resp, names=service.app_names, records=service.apps, show=show)
 
     @operation("Show an app", gives=AppReply, statuses=(200, 304))
     def on_get(self, req: Request, resp: falcon.Response, app: str) -> None:
@@ -40,7 +53,7 @@ class Apps:
         role=Role.OPERATOR,
         takes=WorkerParameters,
         gives=AppReply,
-        statuses=(200, 201, 202),
+        statuses=(200, 201),
         may_be_async=True,
         headers=CONDITIONS,
     )
@@ -68,7 +81,6 @@ class Apps:
         role=Role.OPERATOR,
         takes=DeletionParameters,
         gives=Ok,
-        statuses=(200, 202),
         may_be_async=True,
         headers=CONDITIONS,
     )
@@ -82,11 +94,7 @@ class Apps:
             if_match=expected_version(req, lambda: self._service.app(app)),
             timeout_s=CALL_TIMEOUT_S,
         )
-        if req.is_async:
-            answer_later(resp, self._service, write, "app", Accepted(name=app, app=app))
-            return
-        write()
-        answer(resp, Ok())
+        answer_done(req, resp, self._service, write, "app", Accepted(name=app, app=app))
 
     on_head_collection = on_get_collection
     on_head = on_get
@@ -95,9 +103,7 @@ class Apps:
     def _show(self, req: Request, resp: falcon.Response, app: App, *, status: int) -> None:
         names = self._service.instance_names(app.name)
         tag = tag_of(app, names)
-        if not req.is_writing and is_unchanged(req, tag):
-            resp.status = 304
-            resp.set_header("ETag", tag)
+        if not req.is_writing and answer_unchanged(req, resp, tag):
             return
         answer(
             resp,

@@ -1,4 +1,7 @@
-"""Who makes a request: a token, or nobody in particular on an open branch."""
+"""Who makes a request: a token, a session of the page, or nobody in particular.
+
+A token in the header wins over a cookie, for it was put there on purpose.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ import binascii
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
+from cyme.api.sessions import Sessions, Tokens, check_csrf
 from cyme.core.access import Caller, Role
 from cyme.errors import NotAuthenticated
 
@@ -20,19 +24,13 @@ _LOG_PERIOD_S = 10.0
 _ANYBODY = Caller(Role.OPERATOR, "local")
 
 
-class Tokens(Protocol):
-    """The tokens that are known."""
-
-    def authenticate(self, token: str) -> Caller | None:
-        """Return whose token it is, None if nobody's."""
-
-
 class Authenticator:
     """Finds the caller of a request.
 
     Args:
         tokens: The tokens that are known.
         open_access: Whether a caller without a token is taken for a local operator.
+        sessions: The sessions of the page; None where there is no page.
         monotonic: Seconds that never fall.
     """
 
@@ -41,10 +39,13 @@ class Authenticator:
         tokens: Tokens,
         *,
         open_access: bool,
+        sessions: Sessions | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tokens = tokens
-        self._open_access = open_access
+        self._sessions = sessions
+        #: Whether a caller without a token is taken for a local operator.
+        self.open_access = open_access
         self._monotonic = monotonic
         self._logged_at = -_LOG_PERIOD_S
         #: How many requests showed a token that is not known.
@@ -58,10 +59,15 @@ class Authenticator:
 
         Raises:
             NotAuthenticated: It shows no token where one is needed, or an unknown one.
+            Forbidden: It shows the cookie of a session and could change something without the
+                session's second secret.
         """
         credentials = env.get("HTTP_AUTHORIZATION")
         if credentials is None:
-            if self._open_access:
+            caller = self._caller_by_cookie(env)
+            if caller is not None:
+                return caller
+            if self.open_access:
                 return _ANYBODY
             raise NotAuthenticated(
                 "This branch asks for a token: send 'Authorization: Bearer TOKEN', or the token "
@@ -75,6 +81,14 @@ class Authenticator:
                 "The token is not known here, or was revoked. 'cyme-branch token list' shows "
                 "which are known, 'cyme-branch token create' makes one."
             )
+        return caller
+
+    def _caller_by_cookie(self, env: Mapping[str, Any]) -> Caller | None:
+        found = self._sessions.find(env) if self._sessions is not None else None
+        if found is None:
+            return None
+        session, caller = found
+        check_csrf(session, env)
         return caller
 
     def _count_failure(self, address: str) -> None:

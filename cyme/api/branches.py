@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import falcon
 
+from cyme.api.inputs import ListParameters
 from cyme.api.operations import CALL_TIMEOUT_S, Request, operation
-from cyme.api.replies import answer
-from cyme.api.representations import BranchReply, MoveReply, Ok, branch_reply, move_reply
+from cyme.api.replies import answer, answer_list
+from cyme.api.representations.branches import BranchReply, MoveReply, branch_reply, move_reply
+from cyme.api.representations.deeds import Ok
 from cyme.core.access import Role
 from cyme.runtime.service import Service
 
@@ -17,10 +19,17 @@ class Branches:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    @operation("List the branches", gives=list[str])
+    @operation("List the branches", takes=ListParameters, gives=list[str | BranchReply])
     def on_get_collection(self, req: Request, resp: falcon.Response) -> None:
-        """List the ids of all branches."""
-        answer(resp, self._service.branch_ids())
+        """List the branches: their ids, or what is known of them without asking them."""
+        service = self._service
+        answer_list(
+            req,
+            resp,
+            names=service.branch_ids,
+            records=lambda: [service.branch(each) for each in service.branch_ids()],
+            show=lambda branch: branch_reply(branch, service.count_owned(branch.id), None),
+        )
 
     @operation("Show a branch", gives=BranchReply)
     def on_get(self, req: Request, resp: falcon.Response, branch: str) -> None:

@@ -48,9 +48,8 @@ class BrowserGuard:
             Misdirected: Its host is none of ours.
             Forbidden: It comes from another site.
         """
+        self.check_host(env)
         host = env.get("HTTP_HOST")
-        if host is not None and host not in self._good:
-            self._check_host(host)
         site = env.get("HTTP_SEC_FETCH_SITE")
         if site is not None and site.lower() not in _OWN_SITES:
             raise Forbidden("Another site made the browser send this request; it is refused.")
@@ -63,7 +62,20 @@ class BrowserGuard:
                 "pages; it is refused."
             )
 
-    def _check_host(self, host: str) -> None:
+    def check_host(self, env: Mapping[str, Any]) -> None:
+        """Let a request pass that is meant for this server, wherever its link was found.
+
+        Args:
+            env: The request's WSGI environment.
+
+        Raises:
+            Misdirected: Its host is none of ours.
+        """
+        host = env.get("HTTP_HOST")
+        if host is not None and host not in self._good:
+            self._check_name(host)
+
+    def _check_name(self, host: str) -> None:
         match = _HOST.fullmatch(host)
         name = (match[1] or match[2]).rstrip(".").lower() if match else ""
         if name not in self._names and not (self._any_address and _is_address(name)):
@@ -73,6 +85,22 @@ class BrowserGuard:
             )
         if len(self._good) < _VERDICTS_MAX:
             self._good.add(host)
+
+
+def is_browser(env: Mapping[str, Any]) -> bool:
+    """Tell whether a browser sends a request, or the page in one.
+
+    Browsers leave their fetch metadata out where they reach a host without TLS, so the marks of
+    the page count too.
+
+    Args:
+        env: The request's WSGI environment.
+    """
+    return (
+        "HTTP_SEC_FETCH_MODE" in env
+        or "HTTP_X_CSRF_TOKEN" in env
+        or str(env.get("HTTP_ACCEPT", "")).startswith("text/event-stream")
+    )
 
 
 def _authority(url: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from cyme.api.inputs import BrokerFields
+from cyme.api.values import BrokerFields
 from cyme.core.model import MASK, Broker
 from cyme.errors import InvalidRequest
 

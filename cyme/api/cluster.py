@@ -7,7 +7,7 @@ import falcon
 from cyme.api.inputs import RebalanceParameters
 from cyme.api.operations import Request, operation
 from cyme.api.replies import answer
-from cyme.api.representations import ClusterReply, MoveReply, cluster_reply, move_reply
+from cyme.api.representations.branches import ClusterReply, MoveReply, cluster_reply, move_reply
 from cyme.core.access import Role
 from cyme.runtime.service import Service
 

@@ -3,17 +3,20 @@
 A client that sends a byte a second must not hold a connection for ever, so every deadline here
 is for the whole of a thing (a head, a body), never for one more byte of it. Nor must a client
 that sends without a pause hold the process: gevent switches only where a socket has nothing to
-read, so whoever has something again and again is made to wait for the others here.
+read, so whoever has something again and again is made to wait for the others here. It waits by a
+timer: a sleep of no time at all comes back up to fifty times before gevent looks at any timer.
 """
 
 from __future__ import annotations
 
+import select
 import socket
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import gevent
+from gevent.monkey import get_original
 
 from cyme.api.problems import Refusal
 from cyme.api.wire import find_head_end
@@ -34,11 +37,20 @@ CHUNK_BYTES_LEAST = 256
 #: After so many chunks the others get their turn.
 _CHUNKS_A_TURN = 128
 
+#: So long a turn of the others is waited for, in seconds: the event loop goes round once.
+_MOMENT_S = 1e-6
+
 #: A body that nobody read is swallowed up to here to keep the connection; beyond, it is closed.
 _SWALLOWED_BYTES_MAX = 64 * 1024
 
 #: Twice the largest body that is taken: who sends more may miss why it was refused.
 _LINGERED_BYTES_MAX = 16 * 1024 * 1024
+
+#: The system's own: it is asked without waiting.
+_Poll: Any = get_original("select", "poll")
+
+#: What says that the other end was closed; where the system has no name for that only an error.
+_LEFT = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +83,9 @@ class Socket(Protocol):
 
     def settimeout(self, seconds: float | None, /) -> None:
         """Set how long the other calls may take."""
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
 
     def shutdown(self, how: int, /) -> None:
         """Close one or both directions."""
@@ -159,6 +174,15 @@ class Connection:
         self._socket.settimeout(self._patience.send_s)
         self._socket.sendall(data)
 
+    def is_left(self) -> bool:
+        """Tell whether the client has closed its end: it waits for nothing more.
+
+        A client that only says that it sends no more counts as well; clients of HTTP do not.
+        """
+        poll = _Poll()
+        poll.register(self._socket.fileno(), _LEFT)
+        return bool(poll.poll(0))
+
     def body_deadline(self) -> float:
         """Return the moment by which a body that begins now must be there."""
         return time.monotonic() + self._patience.body_s
@@ -166,7 +190,7 @@ class Connection:
     def give_way(self) -> None:
         """Let the others have their turn if this client has not waited for its reply."""
         if self._buffer:
-            gevent.sleep(0)
+            gevent.sleep(_MOMENT_S)
 
     def linger(self) -> None:
         """Let the client read its answer although it still sends: closing now would destroy it."""
@@ -176,7 +200,7 @@ class Connection:
             self._socket.shutdown(socket.SHUT_WR)
             while left > 0 and (piece := self._receive(deadline)):
                 left -= len(piece)
-                gevent.sleep(0)
+                gevent.sleep(_MOMENT_S)
         except OSError:
             pass
 
@@ -315,7 +339,7 @@ class Body:
         if self._chunks > CHUNKS_MAX + self._received // CHUNK_BYTES_LEAST:
             raise Refusal(413, "The chunked body has too many small chunks; send larger ones.")
         if not self._chunks % _CHUNKS_A_TURN:
-            gevent.sleep(0)
+            gevent.sleep(_MOMENT_S)
         line = self._connection.read_line(_CHUNK_LINE_BYTES_MAX, deadline)
         digits = line.split(b";")[0].rstrip(b" \t")
         if not digits or digits.strip(b"0123456789abcdefABCDEF"):

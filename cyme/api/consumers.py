@@ -7,8 +7,9 @@ import functools
 import falcon
 
 from cyme.api.operations import CALL_TIMEOUT_S, Request, operation
-from cyme.api.replies import answer, answer_later, path_of
-from cyme.api.representations import Accepted, Ok, QueueReply, queue_reply
+from cyme.api.replies import answer, answer_done, answer_later, path_of
+from cyme.api.representations.deeds import Accepted, Ok
+from cyme.api.representations.queues import QueueReply, queue_reply
 from cyme.core.access import Role
 from cyme.errors import NotFound
 from cyme.runtime.service import Service
@@ -36,7 +37,7 @@ class Consumers:
         "Make an instance consume from a queue",
         role=Role.OPERATOR,
         gives=Ok,
-        statuses=(200, 201, 202),
+        statuses=(200, 201),
         may_be_async=True,
     )
     def on_put(self, req: Request, resp: falcon.Response, app: str, name: str, queue: str) -> None:
@@ -50,9 +51,8 @@ class Consumers:
             timeout_s=CALL_TIMEOUT_S,
         )
         if req.is_async:
-            answer_later(
-                resp, self._service, write, "queue", Accepted(name=queue, app=app, instance=name)
-            )
+            accepted = Accepted(name=queue, app=app, instance=name)
+            answer_later(resp, self._service, write, "queue", accepted)
             return
         is_new = write()
         answer(
@@ -66,7 +66,6 @@ class Consumers:
         "Make an instance stop consuming from a queue",
         role=Role.OPERATOR,
         gives=Ok,
-        statuses=(200, 202),
         may_be_async=True,
     )
     def on_delete(
@@ -81,13 +80,8 @@ class Consumers:
             caller=req.caller,
             timeout_s=CALL_TIMEOUT_S,
         )
-        if req.is_async:
-            answer_later(
-                resp, self._service, write, "queue", Accepted(name=queue, app=app, instance=name)
-            )
-            return
-        write()
-        answer(resp, Ok())
+        accepted = Accepted(name=queue, app=app, instance=name)
+        answer_done(req, resp, self._service, write, "queue", accepted)
 
     on_head_collection = on_get_collection
     on_head = on_get

@@ -15,6 +15,8 @@ from gevent.pywsgi import WSGIHandler, format_date_time
 
 from cyme.api.connection import Body, Connection
 from cyme.api.problems import MEDIA_TYPE, Refusal, internal_problem, problem_of
+from cyme.api.streaming.handoff import Handoff
+from cyme.api.streams import MUST_END
 from cyme.api.wire import Head, parse_head
 from cyme.errors import CymeError, Unavailable
 
@@ -44,16 +46,18 @@ class Exchange(WSGIHandler):  # type: ignore[misc] # gevent is untyped
         self.idle_since = time.monotonic()
         self._connection = Connection(sock, server.patience)
         self._must_linger = False
+        self._is_handed_off = False
 
     def handle(self) -> None:
         """Serve until the client has no further request, or must not send one."""
         try:
             while self._serve_one():
                 self._connection.give_way()
-            if self._must_linger:
+            if self._must_linger and not self._is_handed_off:
                 self._connection.linger()
         finally:
-            self.socket.close()
+            if not self._is_handed_off:
+                self.socket.close()
 
     def get_environ(self) -> dict[str, Any]:
         """Return the environment that belongs to no single request."""
@@ -103,6 +107,35 @@ class Exchange(WSGIHandler):  # type: ignore[misc] # gevent is untyped
         logger.error("HTTP request failed outside the application", exc_info=(kind, error, trace))
         self._answer_instead(_reply_bytes(500, _encode(internal_problem("http-server")), {}))
 
+    def process_result(self) -> None:
+        """Write what the application returns; the head leaves at once, before there is a body.
+
+        An answer that goes on elsewhere takes the connection with it.
+        """
+        if isinstance(self.result, Handoff):
+            self._hand_off(self.result)
+            return
+        for data in self.result:
+            if data or not self.headers_sent:
+                self.write(data)
+        if not self.headers_sent:
+            self.write(b"")
+        if self.response_use_chunked:
+            self._sendall(b"0\r\n\r\n")
+
+    def _hand_off(self, handoff: Handoff) -> None:
+        # The body ends with the connection, as it did in HTTP/1.0: its bytes are the same for all
+        # who get them, and in chunks they would not be.
+        self.request_version = "HTTP/1.0"
+        self.close_connection = True
+        self.write(b"")
+        self._is_handed_off = True
+        handoff.to(self.socket)
+
+    def _must_end(self) -> bool:
+        """Tell whether an answer that goes on and on has to end."""
+        return self.server.is_stopping or self._connection.is_left()
+
     def _serve_one(self) -> bool:
         self.is_idle = True
         self.idle_since = time.monotonic()
@@ -118,6 +151,8 @@ class Exchange(WSGIHandler):  # type: ignore[misc] # gevent is untyped
         except OSError:
             return False
         self.handle_one_response()
+        if self.server.is_stopping:  # perhaps only since the answer began
+            return False
         return not self.close_connection and self.wsgi_input.is_finished
 
     def _take(self, head: Head) -> None:
@@ -150,6 +185,7 @@ class Exchange(WSGIHandler):  # type: ignore[misc] # gevent is untyped
         environ["QUERY_STRING"] = query
         environ["SERVER_PROTOCOL"] = head.version
         environ["wsgi.input"] = self.wsgi_input
+        environ[MUST_END] = self._must_end
         self.environ = environ
 
     def _refuse(self, refusal: Refusal) -> None:

@@ -7,7 +7,7 @@ import msgspec
 
 from cyme.api.operations import Request, operation
 from cyme.api.replies import answer
-from cyme.api.representations import Ok
+from cyme.api.representations.deeds import Ok
 from cyme.runtime.service import Service
 
 #: These paths ask for no token.

@@ -1,114 +1,58 @@
 """The parameters that requests take: one type a request, for validation and for OpenAPI.
 
 A field is what a caller may give; ``None`` in its type means that null (or an empty string in a
-form or a query) resets it. The description of a field completes 'it must be ...' in an error.
+form or a query) resets it.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from msgspec import Struct, field
 
-from msgspec import Meta, Struct, field
+from cyme.api.values import (
+    BrokerValue,
+    Concurrency,
+    Count,
+    Delay,
+    Environment,
+    EventCount,
+    Expiry,
+    FewNames,
+    Flag,
+    Hostname,
+    Kinds,
+    Labels,
+    LineCount,
+    Moment,
+    Name,
+    Names,
+    Options,
+    Path,
+    Pool,
+    Port,
+    Priority,
+    Retries,
+    RoleName,
+    Seconds,
+    Since,
+    TaskCount,
+    Text,
+    Texts,
+    Timeout,
+    Url,
+)
 
-TEXT_CHARS_MAX = 8192
-LABELS_CHARS_MAX = 4096
-CONCURRENCY_MAX = 10_000
-WAIT_S_MAX = 600.0
 WAIT_S_DEFAULT = 60.0
-DELAY_S_MAX = 366 * 24 * 3600.0
-
-Text = Annotated[
-    str,
-    Meta(max_length=TEXT_CHARS_MAX, description=f"a text of at most {TEXT_CHARS_MAX} characters"),
-]
-Path = Annotated[
-    str,
-    Meta(pattern="^/", max_length=4096, description="an absolute path of at most 4096 characters"),
-]
-Concurrency = Annotated[
-    int,
-    Meta(ge=1, le=CONCURRENCY_MAX, description=f"a whole number from 1 to {CONCURRENCY_MAX}"),
-]
-Port = Annotated[int, Meta(ge=1, le=65535, description="a port number from 1 to 65535")]
-Hostname = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9._:-]+$",
-        max_length=255,
-        description="a host name or an address without scheme, port or brackets",
-    ),
-]
-Url = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z][A-Za-z0-9+._-]*://[^\s]*$",
-        max_length=2048,
-        description="a URL such as amqp://user:password@host:5672/vhost",
-    ),
-]
-Name = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=128,
-        description="a name of 1 to 128 letters, digits, '.', '_' and '-'",
-    ),
-]
-Pool = Annotated[
-    Literal["prefork", "threads", "gevent", "eventlet", "solo"],
-    Meta(description="one of prefork, threads, gevent, eventlet, solo"),
-]
-Flag = Annotated[bool, Meta(description="true or false")]
-Names = Annotated[
-    list[Name], Meta(max_length=1000, description="names, as a list or separated by commas")
-]
-Environment = Annotated[
-    dict[str, str], Meta(max_length=1000, description="a JSON object of names and texts")
-]
-Labels = Annotated[
-    Annotated[str, Meta(max_length=LABELS_CHARS_MAX)] | dict[str, str],
-    Meta(description="labels such as zone=a,disk=ssd, or a JSON object of them"),
-]
-Options = Annotated[dict[str, Any], Meta(description="a JSON object")]
-Seconds = Annotated[
-    float, Meta(ge=0, le=WAIT_S_MAX, description=f"a number of seconds from 0 to {WAIT_S_MAX:g}")
-]
-Delay = Annotated[
-    float, Meta(ge=0, le=DELAY_S_MAX, description="a number of seconds from 0 to a year")
-]
-Moment = Annotated[
-    datetime, Meta(tz=True, description="a moment with its time zone, as 2030-01-31T12:00:00Z")
-]
-Expiry = Annotated[
-    Annotated[float, Meta(ge=0, le=DELAY_S_MAX)] | Annotated[datetime, Meta(tz=True)],
-    Meta(description="a number of seconds from 0 to a year, or a moment with its time zone"),
-]
-Priority = Annotated[int, Meta(ge=0, le=9, description="a whole number from 0 to 9")]
-Retries = Annotated[int, Meta(ge=0, le=100, description="a whole number from 0 to 100")]
-Timeout = Annotated[
-    float, Meta(gt=0, le=3600, description="a number of seconds over 0, up to 3600")
-]
-
-
-class BrokerFields(Struct, kw_only=True, frozen=True):
-    """A broker as replies print it, so that what was read can be sent back."""
-
-    hostname: Hostname | None = None
-    port: Port | None = None
-    userid: Text | None = None
-    password: Text | None = None
-    virtual_host: Text | None = None
-    url: Url | None = None
-
-
-BrokerValue = Annotated[
-    Url | BrokerFields, Meta(description="a URL such as redis://host:6379/0, or the five fields")
-]
+TASKS_LISTED = 50
 
 
 class Nothing(Struct, kw_only=True):
     """No parameters."""
+
+
+class ListParameters(Struct, kw_only=True):
+    """Whether a list shows what it names in full."""
+
+    details: Flag = False
 
 
 class WorkerParameters(Struct, kw_only=True):
@@ -139,6 +83,7 @@ class InstanceParameters(WorkerParameters, kw_only=True):
 
     queues: Names | None = None
     branch: Name | None = None
+    pinned: Flag | None = None
 
 
 class NewInstanceParameters(InstanceParameters, kw_only=True):
@@ -162,6 +107,14 @@ class NewQueueParameters(QueueParameters, kw_only=True):
     name: Name
 
 
+class LogParameters(Struct, kw_only=True):
+    """Which lines of a log, and whether to go on with those that are written from now on."""
+
+    lines: LineCount | None = None
+    since: Since | None = None
+    follow: Flag = False
+
+
 class DeletionParameters(Struct, kw_only=True):
     """How something is deleted that others depend on, or whose branch is gone."""
 
@@ -172,6 +125,13 @@ class NamedDeletionParameters(DeletionParameters, kw_only=True):
     """The same, and what is deleted; the name is needed, nothing is deleted without."""
 
     name: Name | None = None
+
+
+class TokenParameters(Struct, kw_only=True):
+    """What the bearer of a token may do; the token itself, where it was made already."""
+
+    role: RoleName = "viewer"
+    secret: Text | None = None
 
 
 class AutoscaleParameters(Struct, kw_only=True):
@@ -198,6 +158,12 @@ class MoveParameters(Struct, kw_only=True):
     branch: Name | None = None
 
 
+class PurgeParameters(Struct, kw_only=True):
+    """How many messages the caller thinks that there are."""
+
+    expect: Count
+
+
 class RebalanceParameters(Struct, kw_only=True):
     """Whether instances really move, or it is only told which would."""
 
@@ -208,6 +174,31 @@ class WaitParameters(Struct, kw_only=True):
     """How long a task is waited for."""
 
     timeout: Seconds = WAIT_S_DEFAULT
+
+
+class EventParameters(Struct, kw_only=True):
+    """Which events, and how many of those that have happened already."""
+
+    app: FewNames | None = None
+    instance: FewNames | None = None
+    branch: FewNames | None = None
+    kind: Kinds | None = None
+    since: Since | None = None
+    limit: EventCount | None = None
+    follow: Flag = True
+    tasks: Flag = False
+    rows: Flag = False
+
+
+class SeenTaskParameters(Struct, kw_only=True):
+    """Which of the tasks that were seen lately; a task must be as every one of these says."""
+
+    app: Texts | None = None
+    instance: Texts | None = None
+    queue: Texts | None = None
+    state: Texts | None = None
+    q: Text | None = None
+    limit: TaskCount = TASKS_LISTED
 
 
 #: Other names of parameters.

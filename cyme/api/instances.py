@@ -15,21 +15,15 @@ from cyme.api.inputs import (
     AutoscaleParameters,
     DeletionParameters,
     InstanceParameters,
+    ListParameters,
     MoveParameters,
     NewInstanceParameters,
 )
 from cyme.api.operations import CALL_TIMEOUT_S, CONDITIONS, Request, operation
-from cyme.api.replies import answer, answer_later, path_of
-from cyme.api.representations import (
-    Accepted,
-    EventReply,
-    InstanceReply,
-    Limits,
-    Ok,
-    Representations,
-    event_reply,
-    stats_reply,
-)
+from cyme.api.replies import answer, answer_done, answer_later, answer_list, path_of
+from cyme.api.representations.deeds import Accepted, Ok
+from cyme.api.representations.events import EventReply, event_reply
+from cyme.api.representations.workers import InstanceReply, Limits, Representations, stats_reply
 from cyme.core.access import Role
 from cyme.core.model import Instance
 from cyme.core.parameters import check_changes
@@ -54,22 +48,30 @@ class Instances:
         self._service = service
         self._representations = representations
 
-    @operation("List the instances of an app", gives=list[str])
+    @operation(
+        "List the instances of an app",
+        takes=ListParameters,
+        gives=list[str | InstanceReply],
+    )
     def on_get_collection(self, req: Request, resp: falcon.Response, app: str) -> None:
-        """List the instances of an app."""
-        answer(resp, self._service.instance_names(app))
+        """List the instances of an app: their names, or all about them."""
+        self._list(req, resp, app)
 
-    @operation("List the instances of all apps", gives=list[str])
+    @operation(
+        "List the instances of all apps",
+        takes=ListParameters,
+        gives=list[str | InstanceReply],
+    )
     def on_get_all(self, req: Request, resp: falcon.Response) -> None:
-        """List the instances of all apps."""
-        answer(resp, self._service.instance_names(None))
+        """List the instances of all apps: their names, or all about them."""
+        self._list(req, resp, None)
 
     @operation(
         "Create an instance",
         role=Role.OPERATOR,
         takes=NewInstanceParameters,
         gives=InstanceReply,
-        statuses=(201, 200, 202),
+        statuses=(201, 200),
         may_be_async=True,
         headers=_NEW_INSTANCE_HEADERS,
     )
@@ -91,7 +93,7 @@ class Instances:
         role=Role.OPERATOR,
         takes=InstanceParameters,
         gives=InstanceReply,
-        statuses=(200, 201, 202),
+        statuses=(200, 201),
         may_be_async=True,
         headers=CONDITIONS | {"Prefer": _NEW_INSTANCE_HEADERS["Prefer"]},
     )
@@ -107,7 +109,6 @@ class Instances:
         role=Role.OPERATOR,
         takes=DeletionParameters,
         gives=Ok,
-        statuses=(200, 202),
         may_be_async=True,
         headers=CONDITIONS,
     )
@@ -124,12 +125,8 @@ class Instances:
             if_match=expected_version(req, lambda: self._service.instance(name, app)),
             timeout_s=CALL_TIMEOUT_S,
         )
-        if req.is_async:
-            home = app or self._service.instance(name).app
-            answer_later(resp, self._service, write, "instance", Accepted(name=name, app=home))
-            return
-        write()
-        answer(resp, Ok())
+        accepted = Accepted(name=name, app=app or self._service.instance(name).app)
+        answer_done(req, resp, self._service, write, "instance", accepted)
 
     @operation("Show what the worker of an instance says of itself", gives=dict[str, Any])
     def on_get_stats(self, req: Request, resp: falcon.Response, app: str, name: str) -> None:
@@ -148,7 +145,6 @@ class Instances:
         role=Role.OPERATOR,
         takes=AutoscaleParameters,
         gives=Limits,
-        statuses=(200, 202),
         may_be_async=True,
     )
     def on_put_autoscale(self, req: Request, resp: falcon.Response, app: str, name: str) -> None:
@@ -189,7 +185,6 @@ class Instances:
         role=Role.OPERATOR,
         takes=MoveParameters,
         gives=InstanceReply,
-        statuses=(200, 202),
         may_be_async=True,
     )
     def on_put_move(self, req: Request, resp: falcon.Response, app: str, name: str) -> None:
@@ -221,6 +216,16 @@ class Instances:
     on_post_move = on_put_move
     on_head_events = on_get_events
 
+    def _list(self, req: Request, resp: falcon.Response, app: str | None) -> None:
+        service = self._service
+        answer_list(
+            req,
+            resp,
+            names=lambda: service.instance_names(app),
+            records=lambda: service.instances(app),
+            show=lambda instance: self._shown(req, instance, service.standing(instance)),
+        )
+
     def _put(
         self,
         req: Request,
@@ -231,6 +236,7 @@ class Instances:
     ) -> None:
         changes = worker_changes(given)
         branch = changes.pop("branch", None)
+        pinned = bool(changes.pop("pinned")) if "pinned" in changes else None
         key = _idempotency_key(req) if name is None else None
         if req.is_async and name is None and key is None:
             name = str(uuid.uuid4())
@@ -244,6 +250,7 @@ class Instances:
             name,
             changes,
             branch=branch,
+            pinned=pinned,
             caller=req.caller,
             if_match=if_match,
             idempotency_key=key,
@@ -287,15 +294,18 @@ class Instances:
         *,
         is_new: bool = False,
     ) -> None:
-        spec = self._service.effective(instance)
         answer(
             resp,
-            self._representations.instance(instance, spec, standing, req.caller),
+            self._shown(req, instance, standing),
             status=201 if is_new else 200,
             tag=tag_of(instance),
             location=_path(instance) if is_new else None,
             age_s=standing.age_s,
         )
+
+    def _shown(self, req: Request, instance: Instance, standing: Standing) -> InstanceReply:
+        spec = self._service.effective(instance)
+        return self._representations.instance(instance, spec, standing, req.caller)
 
 
 def _path(instance: Instance) -> str:

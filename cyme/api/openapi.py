@@ -114,7 +114,7 @@ class _Schemas:
     def __init__(self, served: Sequence[_Served]) -> None:
         operations = [each for route in served for each in route.operations().values()]
         taken = [each.takes.type for each in operations if each.takes]
-        given = [each.gives for each in operations]
+        given = [type_ for each in operations for type_ in (each.gives, *each.also.values())]
         types = list({repr(each): each for each in [*taken, *given, Problem]}.values())
         found, self.components = msgspec.json.schema_components(types, ref_template=_REF)
         self._by_type = {repr(each): schema for each, schema in zip(types, found, strict=True)}
@@ -194,7 +194,10 @@ def _body(schemas: _Schemas, described: Operation) -> dict[str, Any] | None:
 
 
 def _responses(schemas: _Schemas, described: Operation) -> dict[str, Any]:
-    content = {falcon.MEDIA_JSON: {"schema": schemas.of(described.gives)}}
+    content = {
+        media_type: {"schema": schemas.of(given)}
+        for media_type, given in ((described.media_type, described.gives), *described.also.items())
+    }
     responses: dict[str, Any] = {}
     for status in sorted(described.statuses):
         responses[str(status)] = {"description": _STATUSES[status]}

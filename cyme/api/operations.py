@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import falcon
@@ -16,7 +16,12 @@ import msgspec
 
 from cyme.api.conditions import prefers_async
 from cyme.api.inputs import Nothing
-from cyme.api.parameters import Parameters, given_parameters
+from cyme.api.parameters import (
+    BODY_BYTES_MAX,
+    PUBLIC_BODY_BYTES_MAX,
+    Parameters,
+    given_parameters,
+)
 from cyme.core.access import Caller, Role, require
 from cyme.errors import NotSupported
 
@@ -40,12 +45,21 @@ class Request(falcon.Request):
 
     Attributes:
         caller: Who makes it; not set on public routes.
+        authenticate: Finds out anew who makes it, and raises if it would be turned away by now;
+            not set on public routes.
         given: Its parameters by name, checked.
         is_writing: Whether its operation changes something.
         is_async: Whether the answer is wished before the work is done.
+        caller_of: Finds the caller of a request with such an environment, or raises; unlike
+            ``authenticate`` it does not keep the request.
+        came_at: When it came, by ``time.perf_counter``.
     """
 
+    came_at: float
+
     caller: Caller
+    caller_of: Callable[[Mapping[str, Any]], Caller]
+    authenticate: Callable[[], Caller]
     given: Mapping[str, Any]
     is_writing: bool
     is_async: bool
@@ -60,11 +74,12 @@ class Operation:
         role: The least role that may do it; None is everybody, without a token.
         takes: Its parameters; None where the request's query and body are not parameters.
         gives: The type of its answer.
-        statuses: The statuses of success.
+        statuses: The statuses of success; 202 among them if it may be asynchronous.
         writes: Whether it changes something.
         may_be_async: Whether ``!`` and ``Prefer: respond-async`` apply.
         headers: Request headers that it reads, each with what it means.
         media_type: The type of its answer's body.
+        also: Further types that the body may have, and what it then is.
     """
 
     summary: str
@@ -76,6 +91,7 @@ class Operation:
     may_be_async: bool
     headers: Mapping[str, str]
     media_type: str = falcon.MEDIA_JSON
+    also: Mapping[str, Any] = field(default_factory=dict)
 
 
 def operation(
@@ -87,8 +103,12 @@ def operation(
     statuses: tuple[int, ...] = (200,),
     may_be_async: bool = False,
     headers: Mapping[str, str] | None = None,
+    media_type: str = falcon.MEDIA_JSON,
+    also: Mapping[str, Any] | None = None,
 ) -> Callable[[Responder], Responder]:
     """Make a method the responder of an operation; see ``Operation`` for the arguments.
+
+    ``statuses`` are those of an answer that waits for the work.
 
     The method is called with the request, the response and the names in the path, once the
     caller may do it and the parameters are good.
@@ -98,13 +118,16 @@ def operation(
         role=role,
         takes=Parameters(takes) if takes else None,
         gives=gives,
-        statuses=statuses,
+        statuses=(*statuses, 202) if may_be_async else statuses,
         writes=role is not None and role > Role.VIEWER,
         may_be_async=may_be_async,
         headers=headers or {},
+        media_type=media_type,
+        also=also or {},
     )
     deed = summary[0].lower() + summary[1:]
     parameters = described.takes
+    body_bytes_max = PUBLIC_BODY_BYTES_MAX if role is None else BODY_BYTES_MAX
 
     def decorate(responder: Responder) -> Responder:
         @functools.wraps(responder)
@@ -113,7 +136,7 @@ def operation(
                 require(req.caller, role, deed)
             _settle_async(req, described)
             if parameters is not None:
-                req.given = _given(req, parameters)
+                req.given = _given(req, parameters, body_bytes_max)
             responder(self, req, resp, **names)
 
         respond.operation = described  # type: ignore[attr-defined] # read by operation_of
@@ -128,7 +151,7 @@ def operation_of(responder: object) -> Operation | None:
     return described if isinstance(described, Operation) else None
 
 
-def _given(req: Request, parameters: Parameters) -> Mapping[str, Any]:
+def _given(req: Request, parameters: Parameters, body_bytes_max: int) -> Mapping[str, Any]:
     env = req.env
     if (
         not env["QUERY_STRING"]
@@ -137,7 +160,7 @@ def _given(req: Request, parameters: Parameters) -> Mapping[str, Any]:
         and not parameters.has_required
     ):
         return {}
-    return parameters.accept(given_parameters(req))
+    return parameters.accept(given_parameters(req, body_bytes_max))
 
 
 def _settle_async(req: Request, described: Operation) -> None:

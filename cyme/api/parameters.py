@@ -21,6 +21,9 @@ from cyme.api.problems import Refusal
 from cyme.errors import Fault, InvalidRequest, TooLarge
 
 BODY_BYTES_MAX = 1024 * 1024
+
+#: The same of who shows no token: many of them together shall not fill the branch's memory.
+PUBLIC_BODY_BYTES_MAX = 4 * 1024
 PARAMETERS_MAX = 200
 
 #: So deep a value may be nested, and so many characters of an unknown name are told.
@@ -135,18 +138,22 @@ class Rule:
         return text
 
 
-def given_parameters(req: falcon.Request) -> list[tuple[str, object]]:
+def given_parameters(req: falcon.Request, bytes_max: int) -> list[tuple[str, object]]:
     """Return the names and values of a request's parameters, in the order of their coming.
+
+    Args:
+        req: The request.
+        bytes_max: How long its body may be.
 
     Raises:
         InvalidRequest: The query or the body cannot be read.
-        TooLarge: The body exceeds 1 MiB.
+        TooLarge: The body is longer.
         Refusal: The body is of a type that is not taken.
     """
     given: list[tuple[str, object]] = []
     if req.query_string:
         given += _pairs("query", req.query_string)
-    body = read_body(req, BODY_BYTES_MAX)
+    body = read_body(req, bytes_max)
     if body:
         given += _from_body(req, body)
     if len(given) > PARAMETERS_MAX:

@@ -22,6 +22,9 @@ TYPE_PREFIX = "urn:cyme:problem:"
 #: What a client without a token, or with an unknown one, is asked for.
 CHALLENGE = 'Bearer realm="cyme", Basic realm="cyme"'
 
+#: What a browser is asked for: Basic would have it open a prompt of its own over the page.
+CHALLENGE_OF_BROWSERS = 'Bearer realm="cyme"'
+
 
 class Refusal(errors.CymeError):
     """The HTTP request itself cannot be served, whatever it is about.

@@ -9,16 +9,31 @@ from typing import Any
 import falcon
 import msgspec
 
-from cyme.api.conditions import expected_version, is_unchanged, tag_of
+from cyme.api.conditions import expected_version, tag_of
 from cyme.api.inputs import (
     DeletionParameters,
+    ListParameters,
     NamedDeletionParameters,
     NewQueueParameters,
     QueueParameters,
 )
 from cyme.api.operations import CALL_TIMEOUT_S, CONDITIONS, Request, operation
-from cyme.api.replies import answer, answer_later, path_of
-from cyme.api.representations import Accepted, Ok, QueueReply, queue_reply
+from cyme.api.replies import (
+    answer,
+    answer_done,
+    answer_later,
+    answer_list,
+    answer_unchanged,
+    in_turns,
+    path_of,
+)
+from cyme.api.representations.deeds import Accepted, Ok
+from cyme.api.representations.queues import (
+    ListedQueueReply,
+    QueueReply,
+    listed_queue_reply,
+    queue_reply,
+)
 from cyme.core.access import Role
 from cyme.core.model import Queue
 from cyme.errors import InvalidRequest
@@ -31,17 +46,32 @@ class Queues:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    @operation("List the queues of an app", gives=list[str])
+    @operation(
+        "List the queues of an app",
+        takes=ListParameters,
+        gives=list[str | ListedQueueReply],
+    )
     def on_get_collection(self, req: Request, resp: falcon.Response, app: str) -> None:
-        """List the queues of an app."""
-        answer(resp, self._service.queue_names(app))
+        """List the queues of an app: their names, or all about them."""
+        answer_list(
+            req,
+            resp,
+            names=lambda: self._service.queue_names(app),
+            records=lambda: self._service.queues(app),
+            show=listed_queue_reply,
+        )
+
+    @operation("List the queues of all apps", takes=ListParameters, gives=list[ListedQueueReply])
+    def on_get_all(self, req: Request, resp: falcon.Response) -> None:
+        """List the queues of all apps; in full always, as a name alone would not tell the app."""
+        answer(resp, [listed_queue_reply(each) for each in in_turns(self._service.queues())])
 
     @operation(
         "Declare a queue by the name in the parameters",
         role=Role.OPERATOR,
         takes=NewQueueParameters,
         gives=QueueReply,
-        statuses=(200, 201, 202),
+        statuses=(200, 201),
         may_be_async=True,
     )
     def on_put_collection(self, req: Request, resp: falcon.Response, app: str) -> None:
@@ -54,7 +84,6 @@ class Queues:
         role=Role.OPERATOR,
         takes=NamedDeletionParameters,
         gives=Ok,
-        statuses=(200, 202),
         may_be_async=True,
     )
     def on_delete_collection(self, req: Request, resp: falcon.Response, app: str) -> None:
@@ -73,18 +102,15 @@ class Queues:
         """Show a queue declaration."""
         queue = self._service.queue(app, name)
         tag = tag_of(queue)
-        if is_unchanged(req, tag):
-            resp.status = 304
-            resp.set_header("ETag", tag)
-            return
-        answer(resp, queue_reply(queue), tag=tag)
+        if not answer_unchanged(req, resp, tag):
+            answer(resp, queue_reply(queue), tag=tag)
 
     @operation(
         "Declare or change a queue",
         role=Role.OPERATOR,
         takes=QueueParameters,
         gives=QueueReply,
-        statuses=(200, 201, 202),
+        statuses=(200, 201),
         may_be_async=True,
         headers=CONDITIONS,
     )
@@ -97,7 +123,6 @@ class Queues:
         role=Role.OPERATOR,
         takes=DeletionParameters,
         gives=Ok,
-        statuses=(200, 202),
         may_be_async=True,
         headers=CONDITIONS,
     )
@@ -106,6 +131,7 @@ class Queues:
         self._delete(req, resp, app, name)
 
     on_head_collection = on_get_collection
+    on_head_all = on_get_all
     on_post_collection = on_put_collection
     on_head = on_get
     on_post = on_put
@@ -155,11 +181,7 @@ class Queues:
             if_match=expected_version(req, lambda: self._service.queue(app, name)),
             timeout_s=CALL_TIMEOUT_S,
         )
-        if req.is_async:
-            answer_later(resp, self._service, write, "queue", Accepted(name=name, app=app))
-            return
-        write()
-        answer(resp, Ok())
+        answer_done(req, resp, self._service, write, "queue", Accepted(name=name, app=app))
 
 
 def _as_text(options: Mapping[str, Any] | None) -> str | None:

@@ -87,6 +87,7 @@ def summary(facts: Facts) -> str:
 def _rows(facts: Facts) -> Sequence[tuple[str, str]]:
     rows = [
         ("HTTP", facts.url or "none (--without-http)"),
+        *([("page", f"{facts.url}/admin/")] if facts.url is not None else []),
         ("cluster", facts.cluster),
         ("directory", str(facts.directory)),
         ("database", facts.database),
@@ -127,8 +128,12 @@ def _commands(facts: Facts) -> Sequence[str]:
     options = " --cacert CA.pem" if facts.tells_certificate else ""
     if facts.needs_token and facts.admin_token is not None:
         options += f' -H "Authorization: Bearer $(cat {facts.admin_token})"'
+    trust = "CYME_CA=CA.pem " if facts.tells_certificate else ""
     return (
+        f"{trust}cyme create app foo                   # an app named foo",
+        f"{trust}cyme create instance -a foo --wait    # a Celery worker for it",
+        f"{trust}cyme top                              # all of it, live",
+        "or over HTTP:",
         f"curl{options} -X PUT {facts.url}/foo/               # an app named foo",
         f"curl{options} -X PUT {facts.url}/foo/instances/     # a Celery worker for it",
-        f"curl{options} {facts.url}/foo/instances/            # its workers' names",
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-import gevent
-
 from cyme.core.ports import Clock
 from cyme.errors import CymeError
+from cyme.runtime.rounds import Rounds
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +28,7 @@ class Expiring(Protocol):
         """Remove what has expired at ``now`` (seconds since 1970); return how many."""
 
 
-class Caretaker:
+class Caretaker(Rounds):
     """Tidies up every ten minutes.
 
     Args:
@@ -39,20 +38,10 @@ class Caretaker:
     """
 
     def __init__(self, records: Prunable, results: Expiring, clock: Clock) -> None:
+        super().__init__(self.tidy, period_s=PERIOD_S, what="tidying up")
         self._records = records
         self._results = results
         self._clock = clock
-        self._greenlet: gevent.Greenlet | None = None
-
-    def start(self) -> None:
-        """Begin; the first round comes after a period."""
-        self._greenlet = gevent.spawn(self._run)
-
-    def stop(self, timeout_s: float) -> None:
-        """Tidy up no more."""
-        if self._greenlet is not None:
-            self._greenlet.kill(timeout=timeout_s)
-            self._greenlet = None
 
     def tidy(self) -> None:
         """Make one round."""
@@ -64,11 +53,3 @@ class Caretaker:
         else:
             if tombstones or results:
                 logger.info("forgot %d old tombstones and %d results", tombstones, results)
-
-    def _run(self) -> None:
-        while True:
-            gevent.sleep(PERIOD_S)
-            try:
-                self.tidy()
-            except Exception:  # the top of a greenlet; there is a next round
-                logger.exception("tidying up failed")

@@ -6,12 +6,13 @@ import ipaddress
 import logging
 import os
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
 from gevent.threadpool import ThreadPool
 
 import cyme
@@ -173,6 +174,14 @@ class Clustering:
         """Return by how much the hub was late lately, in seconds."""
         return self._driver.node.lag_s
 
+    def sockets(self) -> Mapping[str, int]:
+        """Return what passed the sockets and what did not, by what it is."""
+        return asdict(self._links.traffic)
+
+    def faults(self) -> int:
+        """Return how many messages were dropped as they were not of the protocol."""
+        return self._driver.faults
+
     def described(self) -> str:
         """Return a few words for the banner: the name, the address, who is there."""
         others = self.members.alive() - 1
@@ -274,6 +283,12 @@ def check_profile(node: NodeSettings, tag: bytes) -> None:
 def load_of_machine() -> float:
     """Return how many processes wanted a processor, on average over a minute."""
     return os.getloadavg()[0]
+
+
+def memory_of_process() -> int:
+    """Return the resident memory of this process in bytes, without its workers'."""
+    memory: int = psutil.Process().memory_info().rss
+    return memory
 
 
 def drain(service: Service, timeout_s: float) -> None:

@@ -6,10 +6,9 @@ import logging
 import time
 from typing import Protocol
 
-import gevent
-
 from cyme.core.model import Broker
 from cyme.errors import EmbeddedBrokerFailed
+from cyme.runtime.rounds import Rounds
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +39,10 @@ class Embedded(Protocol):
         """Return the running server, started if need be."""
 
 
-class Keeper:
+class Keeper(Rounds):
     """Looks every few seconds whether the embedded broker runs, and starts it again.
+
+    When it is stopped the broker runs on, as workers do.
 
     Args:
         embedded: The embedded broker.
@@ -49,30 +50,17 @@ class Keeper:
     """
 
     def __init__(self, embedded: Embedded, broker: Broker) -> None:
+        super().__init__(self.keep, period_s=PERIOD_S, what="looking after the embedded broker")
         self._embedded = embedded
         self._broker = broker
-        self._greenlet: gevent.Greenlet | None = None
         self._logged_at = -LOG_PERIOD_S
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._greenlet = gevent.spawn(self._run)
-
-    def stop(self, timeout_s: float) -> None:
-        """Look no more; the broker runs on, as workers do."""
-        if self._greenlet is not None:
-            self._greenlet.kill(timeout=timeout_s)
-            self._greenlet = None
-
-    def _run(self) -> None:
-        while True:
-            gevent.sleep(PERIOD_S)
-            try:
-                self._look()
-            except EmbeddedBrokerFailed as exc:
-                self._log("the embedded broker is away: %s", exc.detail)
-            except Exception:  # the top of a greenlet; the broker must be kept
-                logger.exception("looking after the embedded broker failed")
+    def keep(self) -> None:
+        """Look once, and start it if it has ended."""
+        try:
+            self._look()
+        except EmbeddedBrokerFailed as exc:
+            self._log("the embedded broker is away: %s", exc.detail)
 
     def _look(self) -> None:
         running = self._embedded.ensure(_ENSURE_TIMEOUT_S)

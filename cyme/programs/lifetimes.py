@@ -11,6 +11,9 @@ from cyme.errors import CymeError
 
 logger = logging.getLogger(__name__)
 
+#: A part of a branch that stops has so long to end, in seconds.
+PART_STOP_TIMEOUT_S = 5.0
+
 T = TypeVar("T")
 
 
@@ -79,6 +82,18 @@ class Lifetimes:
             self._ends.append((end_title, end))
         return value
 
+    def at_end(self, end: Callable[[], object], title: str = "") -> None:
+        """Have something done when the program stops, of which nothing is to be begun.
+
+        Args:
+            end: Does it; it has its own deadline.
+            title: What it does; without one it is not told.
+
+        Raises:
+            StopAsked: The program was asked to stop meanwhile; it will not be done.
+        """
+        self.step("", _nothing, end=end, end_title=title)
+
     def stop(self) -> None:
         """Undo all steps, the latest first; one that fails does not keep the others."""
         while self._ends:
@@ -90,3 +105,7 @@ class Lifetimes:
                 logger.error("%s failed: %s", title or end, exc)  # noqa: TRY400 - it says enough
             except Exception:  # the rest must be stopped too
                 logger.exception("%s failed", title or end)
+
+
+def _nothing() -> None:
+    """Do nothing."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -104,6 +105,32 @@ def reopen() -> bool:
         finally:
             handler.release()
     return goes_to_file()
+
+
+def rotate(bytes_max: int, kept: int) -> None:
+    """Rename the log file if it is larger than ``bytes_max``, and begin another one.
+
+    Args:
+        bytes_max: Bytes.
+        kept: How many earlier files are kept: ``<name>.1`` is the latest.
+    """
+    for handler in _files():
+        path = Path(handler.baseFilename)
+        try:
+            if path.stat().st_size <= bytes_max or not path.is_file():
+                continue
+            for number in range(kept - 1, 0, -1):
+                with suppress(FileNotFoundError):
+                    _numbered(path, number).rename(_numbered(path, number + 1))
+            path.rename(_numbered(path, 1))
+            path.touch(mode=0o600)
+        except OSError as exc:
+            logger.warning("the log %s cannot be rotated: %s", path, exc)
+    reopen()
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.{number}")
 
 
 def goes_to_file() -> bool:

@@ -15,10 +15,18 @@ from cyme.programs import daemon, logs
 from cyme.programs.banner import Facts, banner, fate_of_workers, summary
 from cyme.programs.binding import bind
 from cyme.programs.lifetimes import Lifetimes, Progress, StopAsked
+from cyme.programs.registry import Registration, RunningBranch, start_mark
 from cyme.programs.signals import Signals
 from cyme.programs.systemd import ServiceManager
 from cyme.programs.wiring import Wiring
-from cyme.settings import Loaded, Settings, describe, forget_secrets, take_notify_socket
+from cyme.settings import (
+    Loaded,
+    Settings,
+    describe,
+    forget_secrets,
+    shared_dir,
+    take_notify_socket,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +60,7 @@ def serve(loaded: Loaded, *, ready_fd: int | None = None) -> int:
     try:
         facts = _start(loaded, lifetimes, lambda why: signals.stop_because(DuplicateBranch(why)))
         _announce(loaded, facts)
+        _register(loaded.settings, facts, lifetimes)
         manager.ready()
         if ready_fd is not None:
             daemon.tell_ready(ready_fd)
@@ -87,6 +96,25 @@ def _start(loaded: Loaded, lifetimes: Lifetimes, on_halt: Callable[[str], None])
         lifetimes.step("", lambda: None, end=listening.close)
     daemon.become(settings.uid, settings.gid)
     return Wiring(loaded, listening, lifetimes, on_halt).start()
+
+
+def _register(settings: Settings, facts: Facts, lifetimes: Lifetimes) -> None:
+    """Let the ``cyme`` command of this user find the branch; it can be told of it as well."""
+    try:
+        registration = Registration(
+            shared_dir(settings),
+            RunningBranch(
+                id=facts.branch_id,
+                url=facts.url,
+                directory=str(facts.directory),
+                pid=facts.pid,
+                started=start_mark(facts.pid),
+                cluster=settings.cluster,
+            ),
+        )
+        lifetimes.step("", registration.write, end=registration.remove)
+    except (OSError, SettingsError) as exc:
+        logger.warning("the cyme command will not find this branch by itself: %s", exc)
 
 
 def _enter(settings: Settings) -> None:

@@ -8,66 +8,105 @@ starts instead of being turned away, and served last.
 from __future__ import annotations
 
 import logging
-import os
 import socket
-import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 from cyme.adapters.celery_control import CeleryControls
-from cyme.adapters.celery_multi import CeleryMulti
+from cyme.adapters.celery_events import CeleryEventListeners
+from cyme.adapters.celery_multi.worker_logs import WorkerLogFiles
 from cyme.adapters.clock import SystemClock
 from cyme.adapters.database import Database
 from cyme.adapters.directory import BranchDirectory
-from cyme.adapters.machine import LocalMachine
+from cyme.adapters.event_log import FileEventLog
+from cyme.adapters.queue_probe import KombuProbes
 from cyme.adapters.task_gateway import CeleryTaskGateway
 from cyme.adapters.tokens import TokenFile
 from cyme.api.app import create_app
 from cyme.api.server import HttpServer
-from cyme.core.launch import WorkerDefaults
-from cyme.core.model import masked
-from cyme.core.restarts import RestartPolicy
-from cyme.core.supervision import Policy
+from cyme.api.streaming.broadcaster import Broadcaster
 from cyme.programs import logs
+from cyme.programs.alerting import alert_secret, alert_watch_of
 from cyme.programs.banner import Facts
-from cyme.programs.binding import is_loopback, machine_names, url_of
+from cyme.programs.binding import is_loopback, machine_names
 from cyme.programs.broker_choice import DefaultBroker, choose, why_silent
 from cyme.programs.caretaker import Caretaker
-from cyme.programs.clustering import Clustering, Served, check, drain, load_of_machine
-from cyme.programs.lifetimes import Lifetimes
+from cyme.programs.clustering import (
+    Clustering,
+    check,
+    drain,
+    load_of_machine,
+    memory_of_process,
+)
+from cyme.programs.facts import facts_of, served_of, warnings_of
+from cyme.programs.layout import BACKUPS_DIR, DATABASE_FILE, DETACHED_LOG_FILE, WORKERS_DIR
+from cyme.programs.lifetimes import PART_STOP_TIMEOUT_S, Lifetimes
+from cyme.programs.measuring import measures_of
+from cyme.programs.registry import ADMIN_TOKEN_FILE
+from cyme.programs.supervising import start_supervisor
 from cyme.programs.token_commands import TOKENS_FILE
+from cyme.runtime.alerts import AlertWatch
 from cyme.runtime.brokers import Brokers
-from cyme.runtime.cluster.examiner import Examiner
-from cyme.runtime.intents import RecordIntents
+from cyme.runtime.chronicle import Chronicle
 from cyme.runtime.journal import Journal
 from cyme.runtime.replica import Replica
 from cyme.runtime.service import Service
 from cyme.runtime.supervisor import Supervisor
-from cyme.settings import Loaded, Settings, worker_environment
+from cyme.runtime.telemetry.queue_watch import QueueWatch
+from cyme.settings import Loaded
 
 logger = logging.getLogger(__name__)
 
-ADMIN_TOKEN_FILE = "admin.token"  # noqa: S105 - the name of a file
-DATABASE_FILE = "cyme.sqlite"
-BACKUPS_DIR = "backups"
-WORKERS_DIR = "workers"  # apart from the branch's own files, whose names an instance may have
-DETACHED_LOG_FILE = "cyme-branch.log"
-
-#: A worker that starts waits for its broker and for the supervisor's next question about half of
-#: the time, so more of them than processors keep the processors busy.
-STARTS_PER_PROCESSOR = 4
-
 HTTP_STOP_TIMEOUT_S = 5.0
-PART_STOP_TIMEOUT_S = 5.0
 
 #: Calls of other branches that are under way have so long to end, in seconds.
 CALLS_STOP_TIMEOUT_S = 5.0
 
+#: Alerts that wait have so long to arrive, in seconds.
+ALERTS_STOP_TIMEOUT_S = 2.0
+
 #: Handing all instances over may take so long, in seconds; the rest stays with this branch.
 DRAIN_TIMEOUT_S = 600.0
 DATABASE_CLOSE_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Base:
+    """What all parts stand on.
+
+    Attributes:
+        branch_id: The id of the branch.
+        directory: Its directory.
+        log: Where it logs to, None for standard error.
+        tokens: Its tokens.
+        database: Where its records are kept.
+        replica: Its records.
+        default: The broker of apps that name none.
+        journal: Where what happens is told.
+    """
+
+    branch_id: str
+    directory: Path
+    log: Path | None
+    tokens: TokenFile
+    database: Database
+    replica: Replica
+    default: DefaultBroker
+    journal: Journal
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Those who do something, and who watches."""
+
+    brokers: Brokers
+    supervisor: Supervisor
+    queues: QueueWatch
+    alerts: AlertWatch
+    service: Service
 
 
 class Wiring:
@@ -102,8 +141,33 @@ class Wiring:
             StartupError: The branch cannot start.
             StopAsked: The program was asked to stop meanwhile.
         """
-        settings = self._settings
-        check(settings)
+        check(self._settings)
+        secret = alert_secret(self._settings)
+        base = self._open_base()
+        cluster = self._join_cluster(base)
+        parts = self._make_parts(base, cluster, secret)
+        self._look_at_broker(base.default, parts.brokers)
+        self._lifetimes.step("finding other branches", cluster.wait_joined)
+        self._begin_watching(parts)
+        parts.service.resume_draining()
+        self._start_http(base, parts, cluster)
+        self._end_well(parts.service, cluster)
+        warnings = [*self._warnings, *warnings_of(self._loaded, self._listening, cluster)]
+        return facts_of(
+            self._loaded,
+            self._listening,
+            branch_id=base.branch_id,
+            directory=base.directory,
+            log=base.log,
+            default=base.default,
+            replica=base.replica,
+            cluster=cluster,
+            warnings=warnings,
+        )
+
+    # --- what all stand on ----------------------------------------------------------------------
+
+    def _open_base(self) -> _Base:
         directory, branch_id = self._open_directory()
         log = self._open_log(directory.path)
         tokens = self._open_tokens(directory.path)
@@ -112,64 +176,16 @@ class Wiring:
         self._lifetimes.step("reading the records", replica.load)
         caretaker = Caretaker(replica, database, self._clock)
         self._begin("", caretaker.start, partial(caretaker.stop, PART_STOP_TIMEOUT_S))
-        default = choose(self._loaded, replica, self._clock, self._lifetimes)
-        journal = Journal(self._clock)
-        cluster = self._join_cluster(directory.path, branch_id, log, replica, journal)
-        gateway = CeleryTaskGateway(branch_id, database, self._clock)
-        self._begin(
-            "",
-            gateway.start,
-            partial(gateway.stop, PART_STOP_TIMEOUT_S),
-        )
-        brokers = Brokers(
-            CeleryControls(branch_id),
-            self._clock,
-            journal,
-            interval_s=settings.sup_interval_s,
-            stretch=cluster.stretch,
-        )
-        supervisor = self._start_supervisor(
-            replica=replica,
-            brokers=brokers,
-            journal=journal,
-            cluster=cluster,
+        return _Base(
             branch_id=branch_id,
-            directory=directory.path / WORKERS_DIR,
-            default=default,
-        )
-        service = Service(
+            directory=directory.path,
+            log=log,
+            tokens=tokens,
+            database=database,
             replica=replica,
-            supervisor=supervisor,
-            brokers=brokers,
-            tasks=gateway,
-            journal=journal,
-            members=cluster.members,
-            clock=self._clock,
-            default_broker=default.broker,
-            default_result_backend=default.result_backend,
-            load=load_of_machine,
-            hub_lag_s=cluster.hub_lag_s,
+            default=choose(self._loaded, replica, self._clock, self._lifetimes),
+            journal=self._open_journal(directory.path, branch_id),
         )
-        self._begin("", _nothing, partial(service.stop, PART_STOP_TIMEOUT_S))
-        cluster.serve(service.perform)
-        silent = self._lifetimes.step(
-            "looking at the broker", partial(why_silent, brokers, default.broker, self._clock)
-        )
-        self._warnings += [each for each in (default.warning, silent) if each]
-        self._lifetimes.step("finding other branches", cluster.wait_joined)
-        service.resume_draining()
-        self._start_http(service, tokens)
-        self._begin("", _nothing, partial(cluster.leave, CALLS_STOP_TIMEOUT_S))
-        if settings.drain:
-            self._begin(
-                "",
-                _nothing,
-                partial(drain, service, DRAIN_TIMEOUT_S),
-                end_title="handing the instances over to other branches",
-            )
-        return self._facts(branch_id, directory.path, log, default, replica, cluster)
-
-    # --- parts ----------------------------------------------------------------------------------
 
     def _open_directory(self) -> tuple[BranchDirectory, str]:
         directory = BranchDirectory(self._settings.instance_dir.absolute())
@@ -202,21 +218,26 @@ class Wiring:
         )
         return database
 
-    def _join_cluster(
-        self,
-        directory: Path,
-        branch_id: str,
-        log: Path | None,
-        replica: Replica,
-        journal: Journal,
-    ) -> Clustering:
+    def _open_journal(self, directory: Path, branch_id: str) -> Journal:
+        journal = Journal(self._clock, branch_id)
+        chronicle = Chronicle(journal, FileEventLog(directory), self._clock)
+        self._begin(
+            "reading what happened before",
+            chronicle.start,
+            partial(chronicle.stop, PART_STOP_TIMEOUT_S),
+        )
+        return journal
+
+    # --- parts ----------------------------------------------------------------------------------
+
+    def _join_cluster(self, base: _Base) -> Clustering:
         cluster = Clustering(
             self._settings,
-            directory=directory,
-            branch_id=branch_id,
-            served=self._served(log),
-            replica=replica,
-            journal=journal,
+            directory=base.directory,
+            branch_id=base.branch_id,
+            served=served_of(self._settings, self._listening, base.log),
+            replica=base.replica,
+            journal=base.journal,
             clock=self._clock,
             on_halt=self._on_halt,
         )
@@ -225,87 +246,104 @@ class Wiring:
         )
         return cluster
 
-    def _start_supervisor(
-        self,
-        *,
-        replica: Replica,
-        brokers: Brokers,
-        journal: Journal,
-        cluster: Clustering,
-        branch_id: str,
-        directory: Path,
-        default: DefaultBroker,
-    ) -> Supervisor:
-        settings = self._settings
-        defaults = WorkerDefaults(
-            branch=branch_id,
-            directory=str(directory),
-            python=sys.executable,
-            loglevel=settings.loglevel,
-            default_broker=default.broker,
-            default_result_backend=default.result_backend,
-            webhook_allow=settings.webhook_allow,
+    def _make_parts(self, base: _Base, cluster: Clustering, secret: bytes | None) -> _Parts:
+        gateway = CeleryTaskGateway(base.branch_id, base.database, self._clock)
+        self._begin("", gateway.start, partial(gateway.stop, PART_STOP_TIMEOUT_S))
+        brokers = Brokers(
+            CeleryControls(base.branch_id),
+            self._clock,
+            base.journal,
+            interval_s=self._settings.sup_interval_s,
+            stretch=cluster.stretch,
         )
-
-        def has_ended(instance: str) -> None:
-            supervisor.nudge(instance)
-
-        workers = CeleryMulti(directory, environment=worker_environment(), on_exit=has_ended)
-        intents = RecordIntents(replica, defaults, default.broker)
-        supervisor = Supervisor(
-            replica=replica,
-            workers=workers,
+        supervisor = start_supervisor(
+            self._settings,
+            self._lifetimes,
+            replica=base.replica,
             brokers=brokers,
-            journal=journal,
+            journal=base.journal,
+            cluster=cluster,
             clock=self._clock,
-            intents=intents,
-            branch_id=branch_id,
-            may_act=cluster.may_act,
-            keeps=cluster.keeps,
-            on_prepared=cluster.on_prepared,
-            policy=policy_of(settings),
-            parallel_starts=settings.parallel_starts or STARTS_PER_PROCESSOR * processors(),
+            branch_id=base.branch_id,
+            directory=base.directory / WORKERS_DIR,
+            default=base.default,
         )
-        supervisor.listen(cluster.on_status)
-        cluster.attach(
-            supervisor,
-            Examiner(
-                brokers=brokers,
-                replica=replica,
-                machine=LocalMachine(),
-                defaults=defaults,
-                default_broker=default.broker,
-                wait_after_revived_s=settings.wait_after_broker_revived_s,
-            ).examine,
+        queues = QueueWatch(
+            probes=KombuProbes(base.branch_id),
+            replica=base.replica,
+            members=cluster.members,
+            clock=self._clock,
+            default_broker=base.default.broker,
+            state_of=lambda instance: service.standing(instance).status.state,
+            ledgers=lambda: service.telemetry.ledgers(),  # noqa: PLW0108 - it is made below
         )
-        self._begin("", _nothing, partial(brokers.stop, PART_STOP_TIMEOUT_S))
-        self._begin(
-            "finding running workers and starting the supervisor",
-            supervisor.start,
-            partial(self._stop_supervisor, supervisor),
-            end_title="stopping the supervisor",
+        alerts = alert_watch_of(
+            self._settings,
+            secret,
+            replica=base.replica,
+            members=cluster.members,
+            supervisor=supervisor,
+            brokers=brokers,
+            queues=queues.known,
+            journal=base.journal,
+            clock=self._clock,
+            default_broker=base.default.broker,
         )
-        return supervisor
+        service = Service(
+            replica=base.replica,
+            supervisor=supervisor,
+            brokers=brokers,
+            tasks=gateway,
+            journal=base.journal,
+            members=cluster.members,
+            clock=self._clock,
+            default_broker=base.default.broker,
+            default_result_backend=base.default.result_backend,
+            load=load_of_machine,
+            hub_lag_s=cluster.hub_lag_s,
+            memory_bytes=memory_of_process,
+            watching=queues,
+            logs=WorkerLogFiles(base.directory / WORKERS_DIR),
+            tokens=base.tokens,
+            alerts=alerts.firing,
+            event_listeners=CeleryEventListeners(base.branch_id),
+        )
+        self._lifetimes.at_end(partial(service.stop, PART_STOP_TIMEOUT_S))
+        cluster.serve(service.perform)
+        return _Parts(brokers, supervisor, queues, alerts, service)
 
-    def _stop_supervisor(self, supervisor: Supervisor) -> None:
-        settings = self._settings
-        if settings.stop_workers_at_exit:
-            logger.info("stopping all workers, as --stop-workers-at-exit asks")
-            patience_s = settings.stop_timeout_s + settings.kill_timeout_s + PART_STOP_TIMEOUT_S
-            if not supervisor.stop_workers(patience_s):
-                logger.error("not all workers ended within %g s", patience_s)
-        supervisor.stop(PART_STOP_TIMEOUT_S)
+    def _look_at_broker(self, default: DefaultBroker, brokers: Brokers) -> None:
+        silent = self._lifetimes.step(
+            "looking at the broker", partial(why_silent, brokers, default.broker, self._clock)
+        )
+        self._warnings += [each for each in (default.warning, silent) if each]
 
-    def _start_http(self, service: Service, tokens: TokenFile) -> None:
+    def _begin_watching(self, parts: _Parts) -> None:
+        telemetry, queues, alerts = parts.service.telemetry, parts.queues, parts.alerts
+        self._begin("", telemetry.start, partial(telemetry.stop, PART_STOP_TIMEOUT_S))
+        self._begin("", queues.start, partial(queues.stop, PART_STOP_TIMEOUT_S))
+        self._begin("", alerts.start, partial(alerts.stop, ALERTS_STOP_TIMEOUT_S))
+
+    def _start_http(self, base: _Base, parts: _Parts, cluster: Clustering) -> None:
         if self._listening is None:
             return
         settings = self._settings
         host, port = self._listening.getsockname()[:2]
+        streams = Broadcaster(parts.service)
+        self._lifetimes.at_end(partial(streams.stop, PART_STOP_TIMEOUT_S))
         app = create_app(
-            service,
-            tokens=tokens,
+            parts.service,
+            tokens=base.tokens,
             open_access=is_loopback(self._listening) and not settings.require_token,
             allowed_hosts=(*settings.allowed_hosts, settings.address.host, *machine_names()),
+            streams=streams,
+            measures=partial(
+                measures_of,
+                supervisor=parts.supervisor,
+                brokers=parts.brokers,
+                database=base.database,
+                cluster=cluster,
+            ),
         )
         server = HttpServer(
             app,
@@ -321,65 +359,16 @@ class Wiring:
             end_title="answering the last requests",
         )
 
-    # --- what there is to say -------------------------------------------------------------------
+    # --- life -----------------------------------------------------------------------------------
 
-    def _served(self, log: Path | None) -> Served:
-        settings = self._settings
-        url = port = None
-        if self._listening is not None:
-            url = url_of(self._listening, "https" if settings.tls_cert else "http")
-            port = self._listening.getsockname()[1]
-        return Served(url=url, port=port, logfile=None if log is None else str(log))
-
-    def _facts(
-        self,
-        branch_id: str,
-        directory: Path,
-        log: Path | None,
-        default: DefaultBroker,
-        replica: Replica,
-        cluster: Clustering,
-    ) -> Facts:
-        settings = self._settings
-        admin_token = directory / ADMIN_TOKEN_FILE
-        exposed = self._listening is not None and not is_loopback(self._listening)
-        if exposed and settings.tls_cert is None:
-            self._warnings.append(
-                "tokens and passwords travel unprotected (--insecure): whoever sees the traffic "
-                "can use them"
+    def _end_well(self, service: Service, cluster: Clustering) -> None:
+        """Have the branch take its leave before its parts are stopped."""
+        self._lifetimes.at_end(partial(cluster.leave, CALLS_STOP_TIMEOUT_S))
+        if self._settings.drain:
+            self._lifetimes.at_end(
+                partial(drain, service, DRAIN_TIMEOUT_S),
+                "handing the instances over to other branches",
             )
-        if os.geteuid() == 0:
-            self._warnings.append(
-                "it runs as root, and so do its workers: whoever may create them runs code as "
-                "root; start it as another user, or with --uid"
-            )
-        if cluster.is_exposed and settings.broker is None:
-            self._warnings.append(
-                "the embedded broker is reached from this machine alone, and branches on other "
-                "machines cannot use it: name one that all can reach with CYME_BROKER"
-            )
-        if "numc" in self._loaded.sources:
-            self._warnings.append(
-                "-C/--numc is only shown with the branch: one process serves all requests at once"
-            )
-        return Facts(
-            branch_id=branch_id,
-            pid=os.getpid(),
-            url=self._served(log).url,
-            cluster=cluster.described(),
-            directory=directory,
-            database=masked(settings.database or str(directory / DATABASE_FILE)),
-            broker=default.broker.masked_url,
-            broker_kind=default.kind,
-            log=str(log) if log is not None else "standard error",
-            settings_file=self._loaded.file,
-            admin_token=admin_token if admin_token.exists() else None,
-            needs_token=exposed or settings.require_token,
-            tells_certificate=settings.tls_cert is not None,
-            instances=len(replica.instances_owned()),
-            stops_workers=settings.stop_workers_at_exit,
-            warnings=self._warnings,
-        )
 
     def _begin(
         self,
@@ -390,24 +379,3 @@ class Wiring:
         end_title: str = "",
     ) -> None:
         self._lifetimes.step(title, begin, end=end, end_title=end_title)
-
-
-def policy_of(settings: Settings) -> Policy:
-    """Return the supervisor's patience."""
-    return Policy(
-        start_timeout_s=settings.start_timeout_s,
-        stop_timeout_s=settings.stop_timeout_s,
-        kill_timeout_s=settings.kill_timeout_s,
-        unresponsive_after_s=settings.unresponsive_after_s,
-        wait_after_broker_revived_s=settings.wait_after_broker_revived_s,
-        restarts=RestartPolicy(failures_max=settings.restarts_max),
-    )
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _nothing() -> None:
-    """Do nothing."""

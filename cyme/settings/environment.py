@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cyme.errors import SettingsError
-from cyme.settings.sources import Flags, Loaded, load
+from cyme.settings.sources import ALERT_SECRET_ENV, Flags, Loaded, load
 from cyme.settings.table import TABLE, Settings
 
 _MICROSECOND_S = 1e-6
@@ -28,6 +28,12 @@ def forget_secrets() -> None:
     for each in TABLE:
         if each.kind.is_secret:
             os.environ.pop(each.env, None)
+
+
+def take_alert_secret() -> bytes | None:
+    """Return the secret that alerts are signed with, and forget it; None if there is none."""
+    secret = os.environ.pop(ALERT_SECRET_ENV, "").strip()
+    return secret.encode() if secret else None
 
 
 def worker_environment() -> Mapping[str, str]:

@@ -22,6 +22,7 @@ from cyme.core.names import check_name
 from cyme.errors import InvalidRequest
 
 PORT_MAX = 65535
+DEPTH_MAX = 10**12
 LOOPBACK = "127.0.0.1"
 
 #: The port of the cluster's calls where none is named; its beats have the next one.
@@ -32,6 +33,8 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 _LABEL_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}\Z")
+_SIZE = re.compile(r"([0-9]{1,12})([KMG]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
+_SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 _WEBHOOK_WORDS = frozenset({"private", "loopback", "any"})
 
 
@@ -156,6 +159,35 @@ def parse_url(text: str) -> str:
     return text
 
 
+def parse_alert_target(text: str) -> str:
+    """Read the URL that alerts are sent to."""
+    try:
+        parts = urlsplit(text.strip())
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not text.isprintable():
+        raise ValueError("it is not a http or https URL; write it as in https://host/path")
+    if " " in text.strip():
+        raise ValueError("there is a space in it; write it as %20")
+    return text.strip()
+
+
+def parse_depth(text: str) -> tuple[str | None, int]:
+    """Read how many messages a queue may hold: ``N`` for any, ``QUEUE=N`` for one of a name."""
+    queue, equals, number = text.strip().rpartition("=")
+    if (
+        not (number.isascii() and number.isdigit())
+        or int(number) > DEPTH_MAX
+        or (equals and not queue)
+    ):
+        raise ValueError(
+            f"{text!r} is not a number of messages; write 10000, 0 for any number, or tasks=500 "
+            "for the queues of one name"
+        )
+    return queue or None, int(number)
+
+
 def parse_database(text: str) -> str:
     """Read the URL of a database."""
     kind = text.partition("://")[0] if "://" in text else ""
@@ -224,9 +256,9 @@ def parse_takeover(text: str) -> float | None:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0.0 <= value <= _DAY_S:
+    if not 0.0 <= value <= DAY_S:
         raise ValueError(
-            f"{text!r} is neither a number of seconds from 0 to {_DAY_S:g} nor the word off"
+            f"{text!r} is neither a number of seconds from 0 to {DAY_S:g} nor the word off"
         )
     return value
 
@@ -295,6 +327,14 @@ def count(least: int, most: int) -> Kind:
     return Kind("N", parse, file_types=(int,))
 
 
+def parse_size(text: str) -> int:
+    """Read a number of bytes, in thousands of 1024 where a letter follows."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is not a size; write it as 10M, 512K, 1G or a number of bytes")
+    return int(found[1]) * _SIZE_UNITS[found[2].upper()]
+
+
 def _check_host(host: str) -> None:
     try:
         ipaddress.ip_address(host)
@@ -306,9 +346,11 @@ def _check_host(host: str) -> None:
             raise ValueError(f"{host!r} is not an IP address") from None
 
 
-_DAY_S = 86_400.0
+DAY_S = 86_400.0
 
+ALERT_TARGETS = Kind("URL", parse_alert_target, is_list=True, is_secret=True)
 ADDRESS = Kind("[ADDR]:PORT", parse_address, file_types=(str, int))
+DEPTHS = Kind("[QUEUE=]N", parse_depth, is_list=True)
 DATABASE = Kind("URL", parse_database, is_secret=True)
 GROUP = Kind("GROUP", parse_group, file_types=(str, int))
 HOSTS = Kind("HOST", parse_host, is_list=True)
@@ -319,6 +361,7 @@ NAME = Kind("NAME", parse_name)
 PATH = Kind("PATH", parse_path)
 PEER = Kind("ADDR[:PORT]", parse_peer)
 PEERS = Kind("HOST[:PORT]", parse_peer, is_list=True)
+SIZE = Kind("SIZE", parse_size, file_types=(str, int))
 SWITCH = Kind("", parse_switch, file_types=(bool,))
 TAKEOVER = Kind("SECONDS|off", parse_takeover, file_types=(str, int, float, bool))
 UMASK = Kind("MASK", parse_umask)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from cyme.settings.kinds import Kind
 
@@ -19,6 +19,7 @@ class Section(StrEnum):
     BROKER = "Broker and results"
     HTTP = "HTTP and access"
     WORKERS = "Workers and their supervisor"
+    ALERTS = "Alerts"
     LOGGING = "Logging"
     PROCESS = "The process"
 
@@ -60,23 +61,26 @@ class Setting:
         return "[ADDR]:PORT" if self.key == "address" else f"--{self.key}"
 
 
-def row(
+def setting(
     key: str,
-    section: Section,
     kind: Kind,
     text: str,
     *,
+    default: object,
     short: str = "",
     aliases: tuple[str, ...] = (),
     default_text: str = "",
-) -> Mapping[str, object]:
-    """Return a row as the metadata of a field, which adds its name and its default."""
-    return {
+) -> Any:
+    """Return the field of a section that is a row; see ``Setting`` for the arguments.
+
+    What may hold a password is left out where settings are printed.
+    """
+    row = {
         "key": key,
-        "section": section,
         "kind": kind,
         "help": text,
         "short": short,
         "aliases": aliases,
         "default_text": default_text,
     }
+    return field(default=default, repr=not kind.is_secret, metadata=row)

@@ -10,7 +10,7 @@ import difflib
 import os
 import stat
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,8 +25,13 @@ FILE_BYTES_MAX = 1 << 20
 #: The variable that names the settings file.
 CONFIG_ENV = ENV_PREFIX + "CONFIG"
 
+#: The secret that alerts are signed with, which stands in no file of settings and no flag.
+ALERT_SECRET_ENV = ENV_PREFIX + "ALERT_SECRET"
+
 #: Variables that Cyme's other programs and its workers read.
-_FOREIGN = frozenset({CONFIG_ENV, "CYME_TOKEN", "CYME_URL", "CYME_WORKER", "CYME_QUEUES"})
+_FOREIGN = frozenset(
+    {CONFIG_ENV, ALERT_SECRET_ENV, "CYME_TOKEN", "CYME_URL", "CYME_WORKER", "CYME_QUEUES"}
+)
 _LIKENESS_MIN = 0.8
 
 #: What the flags of a command line gave: text, several texts, or True for a switch.
@@ -192,7 +197,7 @@ def _warnings(
     for row in TABLE:
         if not row.kind.is_secret or row.key not in sources:
             continue
-        if not _holds_password(getattr(settings, row.field)):
+        if not any(map(_holds_password, _urls(getattr(settings, row.field)))):
             continue
         source = sources[row.key]
         if source == row.flag:
@@ -227,5 +232,21 @@ def describe(loaded: Loaded) -> Mapping[str, str]:
     for row in TABLE:
         if row.key in loaded.sources:
             value = getattr(loaded.settings, row.field)
-            shown[row.key] = masked(value) if row.kind.is_secret else str(value)
+            shown[row.key] = _masked(value) if row.kind.is_secret else str(value)
     return shown
+
+
+def _urls(value: object) -> Sequence[str]:
+    """Return the URLs that a secret setting holds."""
+    match value:
+        case str():
+            return (value,)
+        case tuple():
+            return tuple(map(str, value))
+    return ()
+
+
+def _masked(value: object) -> str:
+    """Return a secret value as it may be logged; of several URLs how many, as paths tell too."""
+    urls = _urls(value)
+    return masked(urls[0]) if isinstance(value, str) else f"{len(urls)} of them"

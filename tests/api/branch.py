@@ -9,6 +9,7 @@ from falcon import testing
 
 from cyme.api.app import create_app
 from cyme.core.access import Caller, Role
+from cyme.core.alerts import Alert
 from cyme.core.branches import BranchInfo
 from cyme.core.model import BranchId, Broker, Instance
 from cyme.runtime.journal import Journal
@@ -17,9 +18,13 @@ from cyme.runtime.service import Service
 from cyme.testing import (
     FakeClock,
     FakeControls,
+    FakeEventListeners,
     FakeMembers,
     FakeSupervisor,
     FakeTaskGateway,
+    FakeTokenKeeping,
+    FakeWatching,
+    FakeWorkerLogs,
     FakeWorkers,
     MemoryStore,
 )
@@ -53,22 +58,34 @@ class FakeBranch:
         self.workers = FakeWorkers(self.clock)
         self.controls = FakeControls(self.workers)
         self.tasks = FakeTaskGateway()
+        self.listeners = FakeEventListeners()
+        self.watching = FakeWatching()
+        self.logs = FakeWorkerLogs()
+        self.kept_tokens = FakeTokenKeeping()
+        self.alerts: tuple[Alert, ...] = ()
         self.members = FakeMembers(
             BranchInfo(
                 id=BranchId(BRANCH_ID), url="http://localhost:8000", port=8000, version="1.0"
             )
         )
+        self.journal = Journal(self.clock, BRANCH_ID)
         self.service = Service(
             replica=self.replica,
             supervisor=self.supervisor,
             brokers=self.controls,
             tasks=self.tasks,
-            journal=Journal(self.clock),
+            journal=self.journal,
             members=self.members,
             clock=self.clock,
             default_broker=Broker("amqp://guest:guest@127.0.0.1:5672//"),
             load=lambda: 1.5,
             hub_lag_s=lambda: 0.25,
+            memory_bytes=lambda: 90_000_000,
+            watching=self.watching,
+            logs=self.logs,
+            tokens=self.kept_tokens,
+            alerts=lambda: self.alerts,
+            event_listeners=self.listeners,
         )
         self.app: Any = create_app(
             self.service, tokens=FakeTokens(), open_access=True, allowed_hosts=["cyme.example"]

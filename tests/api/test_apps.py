@@ -6,7 +6,7 @@ import pytest
 from falcon import testing
 
 from cyme.api import apps, conditions, instances, queues
-from cyme.api.representations import Representations
+from cyme.api.representations.workers import Representations
 from cyme.core.access import Caller, Role
 from cyme.core.model import EPOCH_STAMP, MASK, App, AppName, Broker, WorkerSpec
 from cyme.errors import DeadlineExceeded, StorageFull, StorageUnavailable
@@ -288,6 +288,32 @@ def test_masks_passwords_in_options_for_a_viewer() -> None:
     assert shown.extra_config == settings.replace("s3cret", MASK)
     assert shown.arguments == "--x redis://u:********@h/0"
     assert representations.app(app, [], Caller(Role.OPERATOR, "otto")).extra_config == settings
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("a=b c", "a=b c"),
+        ("x=redis://h:6379/0", "x=redis://h:6379/0"),
+        ("x=redis://me:s3cret@h/0", "x=redis://me:********@h/0"),
+        ('\'x={"u": "redis://:s3cret@h"}\'', '\'x={"u": "redis://:********@h"}\''),
+        (
+            '{"a":"amqp://u:s3cret@h","b":"amqp://v:s3cret2@i"}',
+            '{"a":"amqp://u:********@h","b":"amqp://v:********@i"}',
+        ),
+        ("--x=amqp://u:s3@cr:et@h//", "--x=amqp://u:********@h//"),
+        ("x=redis://h/0?password=s3cret&db=1", "x=redis://h/0?password=********&db=1"),
+        ('"x=redis://h/?a=1&api_key=s3cret"', '"x=redis://h/?a=1&api_key=********"'),
+    ],
+)
+def test_a_viewer_sees_no_password_wherever_its_url_stands(given: str, shown: str) -> None:
+    app = App(
+        name=AppName("foo"),
+        spec=WorkerSpec(extra_config=given, arguments=given),
+        stamp=EPOCH_STAMP,
+    )
+    reply = Representations().app(app, [], Caller(Role.VIEWER, "vera"))
+    assert (reply.extra_config, reply.arguments) == (shown, shown)
 
 
 def test_the_cache_of_brokers_is_bounded() -> None:

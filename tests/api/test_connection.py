@@ -2,13 +2,24 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import gevent
 import pytest
 
+from cyme.api import connection as connections
 from cyme.api.connection import CHUNK_BYTES_LEAST, CHUNKS_MAX, Body, Connection, Patience
 from cyme.api.problems import Refusal
+from tests.api.echo import echo, serving
+from tests.api.wire import RawClient
+
+#: So often somebody works for so long without a pause while timers are counted, in seconds: less
+#: often than gevent lets others run who are ready before it looks at timers.
+TIMES = 40
+WORK_S = 0.003
 
 
 @pytest.fixture
@@ -18,6 +29,31 @@ def pair() -> Iterator[tuple[socket.socket, Connection]]:
     yield client, Connection(server, Patience(idle_s=0.5, head_s=0.5, body_s=0.5, linger_s=0.5))
     client.close()
     server.close()
+
+
+def work() -> None:
+    """Hold the process for a while."""
+    ends = time.perf_counter() + WORK_S
+    while time.perf_counter() < ends:
+        pass
+
+
+@contextmanager
+def timer_turns() -> Iterator[Callable[[], int]]:
+    """Count how often a timer of a millisecond fires."""
+    turns = 0
+
+    def count() -> None:
+        nonlocal turns
+        while True:
+            gevent.sleep(0.001)
+            turns += 1
+
+    counting = gevent.spawn(count)
+    try:
+        yield lambda: turns
+    finally:
+        counting.kill()
 
 
 def test_a_body_reads_as_wsgi_demands(pair: tuple[socket.socket, Connection]) -> None:
@@ -87,6 +123,36 @@ def test_a_client_that_does_not_wait_gives_way(pair: tuple[socket.socket, Connec
     waiting.join(5.0)
 
 
+def test_timers_fire_beside_a_client_that_pipelines() -> None:
+    def slow(env: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        work()
+        return echo(env, start)
+
+    with serving(slow) as server, RawClient(server.address) as client, timer_turns() as turns:
+        client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * TIMES)
+        for _ in range(TIMES):
+            client.reply()
+        assert turns() >= TIMES / 2
+
+
+def test_timers_fire_beside_a_client_that_sends_many_chunks(
+    pair: tuple[socket.socket, Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, connection = pair
+    client.sendall(b"1\r\na\r\n" * TIMES + b"0\r\n\r\n")
+    read_line = connection.read_line
+
+    def read_slowly(size_max: int, deadline: float) -> bytes:
+        work()
+        return read_line(size_max, deadline)
+
+    monkeypatch.setattr(connection, "read_line", read_slowly)
+    monkeypatch.setattr(connections, "_CHUNKS_A_TURN", 1)
+    with timer_turns() as turns:
+        assert len(Body(connection, None, expects_continue=False).read()) == TIMES
+        assert turns() >= TIMES / 2
+
+
 def test_what_is_left_of_a_body_is_swallowed_if_it_is_short(
     pair: tuple[socket.socket, Connection],
 ) -> None:
@@ -119,6 +185,9 @@ class Fountain:
     def settimeout(self, seconds: float | None, /) -> None:
         pass
 
+    def fileno(self) -> int:
+        raise AssertionError("nobody asks whether it is left")
+
     def shutdown(self, how: int, /) -> None:
         pass
 
@@ -130,3 +199,14 @@ def test_nobody_has_endless_sending_swallowed() -> None:
     fountain = Fountain()
     Connection(fountain, Patience(linger_s=60.0)).linger()
     assert 8 * 1024 * 1024 < fountain.taken < 32 * 1024 * 1024
+
+
+def test_timers_fire_while_what_nobody_reads_is_swallowed() -> None:
+    class SlowFountain(Fountain):
+        def recv(self, size: int, /) -> bytes:
+            work()
+            return super().recv(size) if self.taken < TIMES * size else b""
+
+    with timer_turns() as turns:
+        Connection(SlowFountain(), Patience(linger_s=60.0)).linger()
+        assert turns() >= TIMES / 2

@@ -95,6 +95,14 @@ def test_shows_how_it_is_run_with_its_apps_defaults(client: testing.TestClient) 
     assert made.json["queues"] == ["a"]
 
 
+def test_tells_which_parameters_are_its_own(client: testing.TestClient) -> None:
+    client.simulate_put("/foo/", json={"pool": "threads"})
+    client.simulate_put("/foo/instances/i1/", json={"max_concurrency": 3, "is_enabled": False})
+    shown = client.simulate_get("/foo/instances/i1/").json
+    assert shown["own"] == ["max_concurrency", "is_enabled"]
+    assert shown["pool"] == "threads"
+
+
 def test_an_instance_of_another_app_is_not_found(client: testing.TestClient) -> None:
     client.simulate_put("/foo/instances/i1/")
     client.simulate_put("/bar/")
@@ -257,6 +265,55 @@ def test_shows_no_viewer_the_secrets_of_a_workers_broker(
     reply = branch.closed.simulate_get("/foo/instances/i1/stats/", headers=caller).json
     assert reply["pid"] == 1
     assert reply["broker"] == {key: broker[key] for key in broker.keys() - hidden}
+
+
+def test_a_pin_is_set_and_removed(branch: FakeBranch) -> None:
+    put = branch.client.simulate_put
+    assert put("/foo/instances/i1/").json["pinned"] is False
+    pinned = put("/foo/instances/i1/", json={"pinned": True})
+    assert (pinned.status_code, pinned.json["pinned"], pinned.headers["etag"]) == (
+        200,
+        True,
+        '"1.2"',
+    )
+    assert put("/foo/instances/i1/?pool=solo").json["pinned"] is True, "nobody spoke of the pin"
+    stale = put("/foo/instances/i1/?pinned=false", headers={"If-Match": '"1.2"'})
+    assert (stale.status_code, branch.service.instance("i1").pinned) == (412, True)
+    freed = put("/instances/i1/?pinned=false", headers={"If-Match": '"1.3"'})
+    assert (freed.status_code, freed.json["pinned"]) == (200, False)
+    told = branch.client.simulate_get("/foo/instances/i1/events/").json[-1]
+    assert (told["kind"], told["data"]["changed"]) == ("instance.changed", ["pinned"])
+    assert told["reason"].startswith("pin removed by ")
+
+
+@pytest.mark.parametrize(
+    ("query", "pinned"),
+    [
+        ("pinned=true", True),
+        ("pinned=false", False),
+        ("pinned=", False),
+        ("branch=branch1", True),
+        ("branch=branch1&pinned=false", False),
+    ],
+)
+def test_an_instance_is_pinned_as_it_is_created(
+    client: testing.TestClient, query: str, pinned: bool
+) -> None:
+    created = client.simulate_put(f"/foo/instances/i1/?{query}")
+    assert (created.status_code, created.json["pinned"]) == (201, pinned)
+    assert created.json["branch"] == "branch1"
+
+
+def test_a_pin_is_removed_in_the_background(branch: FakeBranch) -> None:
+    branch.client.simulate_put("/foo/instances/i1/?branch=branch1")
+    assert branch.client.simulate_put("/foo/instances/!/i1/?pinned=false").status_code == 202
+    eventually(lambda: not branch.service.instance("i1").pinned)
+
+
+def test_a_pin_is_true_or_false(client: testing.TestClient) -> None:
+    refused = client.simulate_put("/foo/instances/i1/?pinned=branch1")
+    assert refused.status_code == 400
+    assert refused.json["errors"] == [{"parameter": "pinned", "detail": "must be true or false"}]
 
 
 def test_restarts_on_request(branch: FakeBranch) -> None:

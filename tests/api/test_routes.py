@@ -8,13 +8,16 @@ from cyme import errors
 from cyme.api.openapi import describe
 from cyme.api.problems import Refusal, problem_of
 from cyme.api.routes import routes
+from cyme.api.streaming.broadcaster import Broadcaster
 from cyme.core.status import InstanceState
 from cyme.errors import StorageUnavailable
 from tests.api.branch import FakeBranch
 
 
 def every_error(error: type[errors.CymeError]) -> list[type[errors.CymeError]]:
-    return [error, *(deeper for each in error.__subclasses__() for deeper in every_error(each))]
+    """Return the errors that a branch can meet; the client has errors of its own."""
+    deeper = [each for sub in error.__subclasses__() for each in every_error(sub)]
+    return [each for each in (error, *deeper) if not each.__module__.startswith("cyme.client")]
 
 
 # --- health and branches -------------------------------------------------------------------------
@@ -71,6 +74,26 @@ def test_a_wrong_verb_is_told_the_right_ones(client: testing.TestClient) -> None
     assert "PUT" in options.headers["allow"]
 
 
+@pytest.mark.parametrize(
+    ("path", "verbs"),
+    [
+        ("/!/foo/", {"PUT", "POST", "DELETE"}),
+        ("/foo/instances/!/w1/", {"PUT", "POST", "DELETE"}),
+        ("/foo/instance/!/", {"PUT", "POST"}),
+        ("/foo/queues/!/q/", {"PUT", "POST", "DELETE"}),
+    ],
+)
+def test_an_asynchronous_path_offers_what_works_there(
+    client: testing.TestClient, path: str, verbs: set[str]
+) -> None:
+    reply = client.simulate_options(path)
+    assert (reply.status_code, reply.content) == (200, b"")
+    assert set(reply.headers["allow"].split(", ")) == verbs
+    assert client.simulate_get(path).status_code == 501
+    for verb in verbs:
+        assert client.simulate_request(verb, path).status_code not in {405, 501}, verb
+
+
 @pytest.mark.filterwarnings("ignore:Unknown REQUEST_METHOD")
 def test_an_unknown_verb_is_a_problem(client: testing.TestClient) -> None:
     reply = client.simulate_request("LOCK", "/foo/")
@@ -119,6 +142,7 @@ def test_every_error_has_a_problem(error: type[errors.CymeError]) -> None:
 # --- the description -----------------------------------------------------------------------------
 
 
+@pytest.mark.timeout(300)  # a busy machine that measures coverage takes minutes
 def test_the_description_is_valid_openapi(client: testing.TestClient) -> None:
     document = client.simulate_get("/openapi.json").json
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
@@ -126,7 +150,7 @@ def test_the_description_is_valid_openapi(client: testing.TestClient) -> None:
 
 
 def test_the_description_names_every_route_and_verb(branch: FakeBranch) -> None:
-    served = routes(branch.service)
+    served = routes(branch.service, Broadcaster(branch.service))
     document = describe(served)
     assert len(document["paths"]) == sum(1 + bool(route.async_template) for route in served)
     for route in served:

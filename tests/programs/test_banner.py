@@ -30,12 +30,14 @@ def test_it_says_what_runs_where_and_how_to_go_on() -> None:
         "'branch1'",
         "4711",
         FACTS.url,
+        f"{FACTS.url}/admin/",
         "/d/cyme.sqlite",
         FACTS.broker,
         "/d/admin.token",
         FACTS.cluster,
     ):
         assert str(word) in text
+    assert "  cyme create instance -a foo --wait " in text
     assert "curl -X PUT http://127.0.0.1:8001/foo/instances/ " in text
     assert "its workers run on" in text
     assert "no instances yet" in text
@@ -55,6 +57,7 @@ def test_the_commands_carry_what_a_protected_branch_asks_for() -> None:
 def test_a_branch_without_http_names_no_commands() -> None:
     text = banner(replace(FACTS, url=None, admin_token=None, instances=3), 80)
     assert "curl" not in text
+    assert "/admin/" not in text
     assert "none (--without-http)" in text
     assert "3 instances" in text
     assert "admin token" not in text

@@ -139,3 +139,33 @@ def test_the_failure_of_a_thread_is_left_to_whoever_waits_for_it(
         gevent.get_hub().threadpool.apply(lambda: 1 / 0)
     assert failures.read_text() == ""
     assert capsys.readouterr().err == ""
+
+
+def test_a_large_log_is_rotated_and_goes_on_in_a_file_of_its_own(
+    root: logging.Logger, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root.setLevel(logging.INFO)
+    path = tmp_path / "log"
+    logs.log_to_file(path)
+    logs.rotate(1, 2)
+    for number in range(4):
+        logging.getLogger("cyme.x").info("line %d", number)
+        logs.rotate(1, 2)
+    logging.getLogger("cyme.x").info("the last")
+    logs.rotate(10_000, 2)
+    assert {each.name: each.read_text()[-7:-1] for each in tmp_path.iterdir()} == {
+        "log": "e last",
+        "log.1": "line 3",
+        "log.2": "line 2",
+    }
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_that_cannot_be_rotated_goes_on(root: logging.Logger, tmp_path: Path) -> None:
+    root.setLevel(logging.INFO)
+    path = tmp_path / "log"
+    logs.log_to_file(path)
+    logging.getLogger("cyme.x").info("line")
+    (tmp_path / "log.1").mkdir()
+    logs.rotate(1, 1)
+    assert "cannot be rotated" in path.read_text()

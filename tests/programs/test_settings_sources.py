@@ -21,6 +21,7 @@ SAMPLES: Mapping[str, tuple[str, str]] = {
     "bind": ("0.0.0.0", "[::]:1"),
     "advertise": ("one.example", "two.example"),
     "takeover": ("11", "off"),
+    "alert-url": ("https://a.example/x", "http://b.example"),
     "label": ("zone=a", "zone=b"),
     "broker": ("amqp://one//", "redis://two/0"),
     "result-backend": ("redis://one/1", "redis://two/1"),
@@ -244,3 +245,12 @@ def test_no_secret_is_shown() -> None:
     shown = describe(loaded)
     assert shown["broker"] == "amqp://user:********@host//"
     assert "hushhush" not in str(shown)
+
+
+def test_the_urls_of_alerts_are_not_told(tmp_path: Path) -> None:
+    url = "https://hooks.example/services/hush"
+    loaded = load({"alert-url": (url, url)}, {}, file=None, here=tmp_path)
+    assert describe(loaded) == {"alert-url": "2 of them"}
+    assert "hush" not in repr(loaded)
+    with_password = load({"alert-url": ("http://me:hush@a/",)}, {}, file=None, here=tmp_path)
+    assert any("CYME_ALERT_URL" in warning for warning in with_password.warnings)

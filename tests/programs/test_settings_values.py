@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import fields
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cyme.settings import TABLE, Address
+from cyme.settings import TABLE, Address, Section, Settings
 from cyme.settings.kinds import (
     CLUSTER_PORT,
     count,
     parse_address,
+    parse_alert_target,
     parse_database,
+    parse_depth,
     parse_group,
     parse_host,
     parse_label,
@@ -20,6 +24,7 @@ from cyme.settings.kinds import (
     parse_name,
     parse_path,
     parse_peer,
+    parse_size,
     parse_switch,
     parse_takeover,
     parse_umask,
@@ -214,6 +219,19 @@ def test_every_setting_has_names_and_a_help_of_its_own() -> None:
     assert all(row.help.endswith(".") for row in TABLE)
 
 
+def test_the_sections_are_the_whole_table_and_no_setting_stands_in_two() -> None:
+    assert [section for section, _ in groupby(TABLE, key=lambda row: row.section)] == list(Section)
+    names = [row.field for row in TABLE]
+    assert len(names) == len(set(names))
+    assert set(names) == {field.name for field in fields(Settings)}
+
+
+def test_settings_are_printed_without_what_may_hold_a_password() -> None:
+    url = "amqp://me:hush@host"
+    settings = Settings(database=url, broker=url, result_backend=url, alert_urls=(url,))
+    assert "hush" not in repr(settings)
+
+
 @pytest.mark.parametrize(
     ("text", "host", "port"),
     [
@@ -248,3 +266,47 @@ def test_take_over_is_a_time_or_off() -> None:
     for wrong in ("soon", "-1", "nan", "100000"):
         with pytest.raises(ValueError, match="off"):
             parse_takeover(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("1000", 1000), ("512K", 524_288), ("10m", 10_485_760), ("1GiB", 2**30)],
+)  # fmt: skip
+def test_a_size_may_have_a_unit(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5M", "10T", "many", "1 0"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a size"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["https://host/path?x=1,2", "http://u:p@127.0.0.1:9/"])
+def test_alerts_go_to_a_url(text: str) -> None:
+    assert parse_alert_target(f" {text} ") == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["host", "ftp://host/", "http://", "http://a:b/", "http://[", "http://a b/", "http://a/\x00"],
+)
+def test_what_is_no_url_is_no_place_for_alerts_and_not_repeated(text: str) -> None:
+    with pytest.raises(ValueError, match="write it as") as caught:
+        parse_alert_target(text)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "depth"), [("0", (None, 0)), ("tasks=5", ("tasks", 5)), ("a=b=10000", ("a=b", 10_000))]
+)
+def test_a_depth_is_for_all_queues_or_those_of_a_name(
+    text: str, depth: tuple[str | None, int]
+) -> None:
+    assert parse_depth(text) == depth
+
+
+@pytest.mark.parametrize("text", ["", "-1", "many", "tasks=", "=5", "1" * 20])
+def test_what_is_no_depth_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a number of messages"):
+        parse_depth(text)

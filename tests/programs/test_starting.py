@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import self_signed
 from tests.programs.running import NO_BROKER, RUN_TIMEOUT_S, Program, refused, run
 from tests.waiting import eventually
 
@@ -92,16 +93,7 @@ def test_tokens_are_asked_for_on_an_address_for_other_machines(program: Program)
 
 
 def test_tls_and_tokens_open_an_address_for_other_machines(program: Program) -> None:
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt"),
-            *("ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"),
-        ],
-        cwd=program.home,
-        check=True,
-        capture_output=True,
-    )
+    self_signed(program.home)
     files = ("--tls-cert", "cert.pem", "--tls-key", "key.pem")
     program.start(*files, host="0.0.0.0", wait=False)
     eventually(lambda: program.says("is ready: HTTP https://"), RUN_TIMEOUT_S)

@@ -1,0 +1,1 @@
+"""The settings: a file a section of the help, each setting in one of them and nowhere else."""
