@@ -7,12 +7,17 @@ date. Packages come from wherever this machine's pip takes them; ``PIP_*`` varia
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,8 +36,35 @@ def require_python() -> None:
     sys.exit("Cyme needs Python 3.11 or newer, and there is none on the PATH.")
 
 
+def run_program(module: str, needed: Sequence[str]) -> None:
+    """Run a program of this checkout, and do not return.
+
+    It takes the Python that runs it if that has what the program needs, else the environment in
+    ``.venv`` that bin/test and bin/demo make.
+
+    Args:
+        module: The module whose ``main`` is the program.
+        needed: The packages that it needs.
+    """
+    missing = [name for name in needed if find_spec(name) is None]
+    if not missing:
+        # What stands beside the script is not for import.
+        sys.path[0] = str(ROOT)
+        import_module(module).main()
+    python = VENV / "bin" / "python"
+    if python.exists() and Path(sys.prefix) != VENV:
+        os.execv(python, [str(python), *sys.argv])  # noqa: S606 - our own environment
+    sys.exit(
+        f"{sys.executable} has no {', '.join(missing)}. Install what Cyme needs into an "
+        f"environment (python3 -m venv .venv && .venv/bin/pip install -e {ROOT}), or let bin/demo "
+        "make one."
+    )
+
+
 def environment(extra: str = "") -> Path:
     """Return the interpreter of an environment that holds this checkout.
+
+    Programs that want it at the same time wait for the one that makes it.
 
     Args:
         extra: The optional dependencies that it must have too.
@@ -40,6 +72,12 @@ def environment(extra: str = "") -> Path:
     Raises:
         SystemExit: It cannot be made; what pip or venv said stands above.
     """
+    with _locked(ROOT):
+        return _made(extra)
+
+
+def _made(extra: str) -> Path:
+    """Return the interpreter of the environment, which nobody else makes now."""
     python = VENV / "bin" / "python"
     stamp = _read_stamp()
     wanted = {
@@ -62,6 +100,17 @@ def environment(extra: str = "") -> Path:
     )
     STAMP.write_text(json.dumps(wanted))
     return python
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Keep a directory to ourselves; the system ends that with the process at the latest."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _read_stamp() -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The page that every branch serves: its HTML, CSS and ES modules, as they are sent."""

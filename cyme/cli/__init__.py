@@ -1,0 +1,1 @@
+"""The ``cyme`` command: everything that the HTTP API can do, from a terminal."""

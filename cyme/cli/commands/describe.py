@@ -1,0 +1,160 @@
+"""``cyme describe``: all that is known of one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from cyme.cli import kinds
+from cyme.cli.completing import typed_names
+from cyme.cli.faults import BadUsage
+from cyme.cli.options import OUTPUT, Command, pass_session, takes
+from cyme.cli.printing import form_of, print_rows
+from cyme.cli.reading import Wanted, rows_of
+from cyme.cli.session import Session
+from cyme.cli.text import figures
+from cyme.cli.text.clean import one_line
+from cyme.cli.text.paint import Paint, painted, state_paint
+from cyme.cli.text.tables import Row, table_lines
+
+_EVENTS_MAX = 10
+_DESCRIBED = (
+    kinds.APPS,
+    kinds.INSTANCES,
+    kinds.QUEUES,
+    kinds.BRANCHES,
+    kinds.TASKS,
+    kinds.TOKENS,
+)
+#: What is asked for first.
+_FIRST = ("state", "reason", "since")
+#: What to do about a state.
+_ADVICE = {
+    "disabled": "'cyme logs {0}' shows what its worker said; mend the cause, then 'cyme start {0}'",
+    "backoff": "it is tried again by itself; 'cyme logs {0}' shows what its worker said, "
+    "'cyme start {0}' tries it now",
+    "unresponsive": "it is restarted by itself if it hangs; 'cyme restart {0}' does it now",
+    "unknown": "nothing is restarted while its broker or its branch does not answer; 'cyme status' "
+    "tells which. If its machine is gone for good: 'cyme delete instance {0} --force', and "
+    "create it anew",
+    "stopped": "'cyme start {0}' starts it",
+}
+#: Moments, which are shown with how long ago they were.
+_MOMENTS = frozenset({"created_at", "updated_at", "as_of", "since", "at"})
+_SIZES = frozenset({"memory_bytes"})
+
+
+@click.command(
+    "describe",
+    cls=Command,
+    examples="""
+    cyme describe instance w1                   parameters, state, figures, what happened
+    cyme describe queue orders -a shop          with depth and rates
+    cyme describe branch branch1
+    """,
+    help="Show all that is known of things: app, instance, queue, branch, task or token.",
+)
+@click.argument(
+    "words", nargs=-1, required=True, metavar="TYPE NAME...", shell_complete=typed_names(_DESCRIBED)
+)
+@takes(OUTPUT)
+@pass_session
+def command(session: Session, words: Sequence[str]) -> None:
+    """Show all that is known of things."""
+    kind, names = kinds.split_types(words, _DESCRIBED)
+    if not names:
+        raise BadUsage(f"Which {kind.singular}? 'cyme get {kind.plural}' lists them.")
+    describe(session, kind, names)
+
+
+def describe(session: Session, kind: kinds.Kind, names: Sequence[str]) -> None:
+    """Print all that is known of things of a kind."""
+    rows = rows_of(session, kind, Wanted(names=names, with_vitals=True))
+    if session.given.output is not None and not form_of(session).is_table:
+        print_rows(session, kind, rows, single=len(rows) == 1)
+        return
+    for index, row in enumerate(rows):
+        if index:
+            session.out("")
+        session.out_lines(_described(session, kind, row))
+
+
+def _described(session: Session, kind: kinds.Kind, row: Row) -> Iterator[str]:
+    colour = session.colour
+    yield painted(f"{kind.singular} {one_line(str(row[kind.key]))}", Paint.BOLD, colour=colour)
+    first = {name: row[name] for name in _FIRST if name in row}
+    advice = _ADVICE.get(str(row.get("state"))) if kind is kinds.INSTANCES else None
+    if advice:
+        first["to_do"] = advice.format(one_line(str(row[kind.key])))
+    yield from _members({**first, **row}, colour=colour, leave_out={kind.key})
+    if kind is kinds.INSTANCES:
+        yield from _figures(session, row)
+        yield from _history(session, row)
+
+
+def _members(
+    row: Mapping[str, Any], *, colour: bool, leave_out: set[str], indent: str = "  "
+) -> Iterator[str]:
+    shown = {name: value for name, value in row.items() if name not in leave_out}
+    width = max((len(name) for name in shown), default=0)
+    for name, value in shown.items():
+        word = name.removesuffix("_bytes").removesuffix("_s").replace("_", " ")
+        title = f"{indent}{word:{width}}"
+        if isinstance(value, str) and "\n" in value:
+            yield f"{title}"
+            yield from (f"{indent}  {one_line(line)}" for line in value.split("\n"))
+            continue
+        text = one_line(_text(name, value)) or figures.NOTHING
+        paint = state_paint(text) if name == "state" else None
+        yield f"{title}  {painted(text, paint, colour=colour)}"
+
+
+def _text(name: str, value: object) -> str:
+    if name == "broker" and isinstance(value, Mapping):
+        return kinds.text_of(value.get("url"))
+    if name in _MOMENTS and figures.parsed(value) is not None:
+        return f"{value} ({figures.age_since(value, datetime.now(UTC))} ago)"
+    if name in _SIZES and isinstance(value, int | float):
+        return figures.size(value)
+    if name == "cpu" and isinstance(value, int | float):
+        return f"{value:.2f} cores"
+    if name == "uptime_s" and isinstance(value, int | float):
+        return figures.age(value)
+    return kinds.text_of(value)
+
+
+def _figures(session: Session, row: Row) -> Iterator[str]:
+    """Yield what the worker uses; nothing where no branch can say."""
+    from cyme.cli.reading import vitals  # noqa: PLC0415 - of instances only
+    from cyme.client.errors import ClientError  # noqa: PLC0415 - as above
+
+    with suppress(ClientError):
+        measured = vitals(session).get("instances", {}).get(row["name"])
+        if measured:
+            yield "figures"
+            yield from _members(measured, colour=session.colour, leave_out=set())
+
+
+def _history(session: Session, row: Row) -> Iterator[str]:
+    from cyme.client.errors import ClientError  # noqa: PLC0415 - of instances only
+
+    with suppress(ClientError):
+        events = session.get(str(row["app"]), "instances", str(row["name"]), "events")
+        if events:
+            yield "events"
+            columns = [
+                column for column in kinds.EVENTS.columns_for(wide=False)
+                if column.title != "SUBJECT"
+            ]  # fmt: skip
+            for line in table_lines(
+                columns, events[-_EVENTS_MAX:], headers=False, width=_inner(session.width)
+            ):
+                yield f"  {line}"
+
+
+def _inner(width: int | None) -> int | None:
+    return width - 2 if width is not None else None

@@ -1,0 +1,1 @@
+"""Screens that go on: what ``cyme top`` shows."""

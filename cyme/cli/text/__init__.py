@@ -1,0 +1,1 @@
+"""How the command writes what it was told: tables, JSON, YAML, single fields, ages and sizes."""
