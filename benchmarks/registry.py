@@ -39,6 +39,7 @@ QUESTIONS = (
     Question("footprint", "What do memory and idle CPU of a branch with 0 and 20 instances cost?"),
     Question("burst", "How soon do 20 new instances answer, beside one 'celery multi start'?"),
     Question("forward", "What does a call cost that goes to its owner, beside one at the owner?"),
+    Question("events", "How do 1,000 clients follow events beside 1,000 reads a second?"),
     Question("spread", "How soon is a write on one branch readable on four others?"),
     Question("gossip", "What do 10, 50 and 100 members cost each of them while nothing happens?"),
     Question("converge", "How soon do 9 others know that a member died, or that one came?"),

@@ -86,7 +86,7 @@ def test_spread_is_counted_from_the_answer_to_what_others_show(servers: list[Ser
     each_ms, all_ms = spread._spread(writer, readers, 20, Random(1))
     assert (len(each_ms), len(all_ms)) == (40, 20)
     assert max(each_ms) == max(all_ms)
-    assert 1e3 * DELAY_S * 0.8 <= sorted(each_ms)[20] <= 1e3 * DELAY_S * 4
+    assert 1e3 * DELAY_S * 0.8 <= sorted(each_ms)[20] <= 1e3 * DELAY_S * 10
 
 
 def test_a_write_that_is_refused_ends_the_readers_too(servers: list[Server]) -> None:

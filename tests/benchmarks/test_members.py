@@ -10,7 +10,15 @@ import pytest
 
 from benchmarks import members as members_module
 from benchmarks.failure import BenchmarkFailed
-from benchmarks.members import Members, await_true, names, running_members, running_members_apart
+from benchmarks.members import (
+    Cost,
+    Members,
+    await_true,
+    names,
+    running_members,
+    running_members_apart,
+)
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts the bytes")
 
@@ -50,15 +58,21 @@ def test_filling_says_something_new(members: Members) -> None:
 
 def test_members_tell_what_they_cost(members: Members) -> None:
     before = members.cost()
-    time.sleep(2.5)  # beats are a second apart
-    after = members.cost()
+
+    def cost_of_many() -> Cost | None:
+        cost = members.cost()
+        heard = cost.messages_received - before.messages_received
+        return cost if heard >= 12 else None
+
+    after = eventually(cost_of_many, 30)
     took_s = after.at - before.at
     assert 0 < after.processor_s - before.processor_s < took_s
     # Three members hear two others each, about once a second, and each beat is some bytes.
-    assert 6 <= after.messages_received - before.messages_received < 40
+    assert 12 <= after.messages_received - before.messages_received < 12 * (took_s + 1)
     sent, received = after.sent - before.sent, after.received - before.received
     assert 500 < sent < 100_000
-    assert received == pytest.approx(sent, rel=0.2)
+    # Of so few messages some are on their way when it is counted.
+    assert received == pytest.approx(sent, rel=0.5)
 
 
 def test_members_tell_what_they_notice_once() -> None:

@@ -7,7 +7,8 @@ import pty
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -19,7 +20,7 @@ from tests.waiting import eventually
 DEMO = [sys.executable, str(ROOT / "bin" / "demo")]
 DEMO_S = 100.0
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3 * DEMO_S)]
 
 
 def test_shows_the_response_and_keeps_the_directory_that_it_is_given(tmp_path: Path) -> None:
@@ -47,7 +48,8 @@ def test_ctrl_c_on_a_terminal_ends_everything_and_leaves_nothing(tmp_path: Path)
     in_temporary = {**os.environ, "TMPDIR": str(tmp_path)}
     ours, theirs = pty.openpty()
     os.set_blocking(ours, False)
-    demo = subprocess.Popen(DEMO, env=in_temporary, stdin=theirs, stdout=theirs, stderr=theirs)
+    with _heeding_ctrl_c():
+        demo = subprocess.Popen(DEMO, env=in_temporary, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     seen = ""
 
@@ -65,6 +67,16 @@ def test_ctrl_c_on_a_terminal_ends_everything_and_leaves_nothing(tmp_path: Path)
     os.close(ours)
     assert list(tmp_path.iterdir()) == []
     assert _processes_of(tmp_path) == []
+
+
+@contextmanager
+def _heeding_ctrl_c() -> Iterator[None]:
+    """Let what is started end by Ctrl-C, also where a shell runs the tests in its background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _processes_of(directory: Path) -> list[psutil.Process]:

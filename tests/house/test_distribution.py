@@ -14,18 +14,30 @@ from pathlib import Path
 import pytest
 
 import cyme
+from cyme.api.page_files import page_files
 from tests.house.checkout import ROOT
 
+pytestmark = pytest.mark.timeout(300)  # a busy machine takes its time to build
+
 NOT_SHIPPED = shutil.ignore_patterns(
-    ".*", "__pycache__", "*.egg-info", "_build", "build", "dist", "instances"
+    ".*", "__pycache__", "*.egg-info", "_build", "_pictures", "build", "dist"
 )
+
+#: What branches that were started in the checkout leave behind.
+INSTANCES = "instances"
+
+
+def not_shipped(directory: str, names: list[str]) -> set[str]:
+    """Return what of a directory of the checkout is no part of the source."""
+    at_top = {INSTANCES} if Path(directory) == ROOT else set()
+    return NOT_SHIPPED(directory, names) | at_top
 
 
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the source distribution, and the wheel from it, from a clean copy."""
     base = tmp_path_factory.mktemp("distributions")
-    shutil.copytree(ROOT, base / "source", ignore=NOT_SHIPPED)
+    shutil.copytree(ROOT, base / "source", ignore=not_shipped)
     subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", "--outdir", base / "dist"],
         cwd=base / "source",
@@ -57,11 +69,15 @@ def test_the_wheel_holds_the_package_and_nothing_else(distributions: Path) -> No
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "cyme").rglob("*.py")}
     assert modules <= set(names)
     assert {"cyme/tasks/__init__.py", "cyme/py.typed"} <= set(names)
+    page = {f"cyme/admin/{path}" for path in page_files()}
+    assert "cyme/admin/index.html" in page
+    assert page <= set(names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"cyme"}
     assert any(name.endswith("/LICENSE") for name in names)
     assert metadata["License-Expression"] == "BSD-3-Clause"
     assert metadata["Description-Content-Type"] == "text/x-rst"
     assert "cyme-branch = cyme.programs.branch:main" in entry_points
+    assert "cyme = cyme.cli.main:main" in entry_points
 
 
 @pytest.mark.slow
@@ -73,6 +89,7 @@ def test_the_source_distribution_can_be_tested_and_documented(distributions: Pat
         "CHANGES.rst",
         "LICENSE",
         "README.rst",
+        "bin/cyme",
         "bin/cyme-branch",
         "bin/demo",
         "bin/test",

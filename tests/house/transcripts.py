@@ -7,6 +7,7 @@ came once is the same one wherever the transcript has it again.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import socket
@@ -86,11 +87,14 @@ class Stage:
             self._start_branch(shlex.split(exchange.command)[1:])
             return
         command = _ADDRESS.sub(self._real_address, exchange.command)
+        command = re.sub(r"^cyme ", f"{shlex.join(_COMMAND)} ", command)
         for shown, real in self._uuids.items():
             command = command.replace(shown, real)
         done = subprocess.run(
             ["bash", "-c", command.replace("curl ", "curl --silent --show-error ", 1)],
-            capture_output=True,
+            env={**os.environ, "CYME_STATE_DIR": str(self.directory / "state")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # a terminal shows both
             text=True,
             timeout=COMMAND_TIMEOUT_S,
             check=True,
@@ -155,6 +159,7 @@ class Stage:
 
 
 _CYME = (sys.executable, "-m", "cyme")
+_COMMAND = (sys.executable, "-m", "cyme.cli")
 
 
 def _bare(text: str) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.system.branches import Branch, lives
+from tests.system.clusters import agree, copies, everywhere, know_each_other, owned_by
 from tests.system.conftest import StartBranch
 from tests.waiting import eventually
 
@@ -29,62 +29,22 @@ DUPLICATE_EXIT = 9
 def cluster_of(start_branch: StartBranch, count: int, *arguments: str) -> list[Branch]:
     """Start branches that know each other."""
     branches = [start_branch(*arguments, name=f"branch{n}") for n in range(1, count + 1)]
-    all_know(branches)
+    know_each_other(branches)
     return branches
-
-
-def agree(branches: list[Branch], timeout_s: float = 30.0) -> None:
-    """Wait until all branches know the same."""
-    eventually(lambda: len({branch.digest() for branch in branches}) == 1, timeout_s)
-
-
-def all_know(branches: list[Branch]) -> None:
-    """Wait until every branch holds every other to be alive."""
-    expected = {branch.name: "alive" for branch in branches}
-    for observer in branches:
-        eventually(partial(holds, observer, expected), 10.0)
-
-
-def holds(observer: Branch, expected: dict[str, str]) -> bool:
-    return observer.states() == expected
 
 
 def all_say(observers: list[Branch], branch: Branch, state: str, timeout_s: float) -> None:
     """Wait until others hold a branch to be in a state."""
-    for observer in observers:
-        eventually(partial(says, observer, branch, state), timeout_s)
-
-
-def says(observer: Branch, branch: Branch, state: str) -> bool:
-    return state_of(observer, branch) == state
+    everywhere(observers, lambda observer: state_of(observer, branch) == state, timeout_s)
 
 
 def all_list(branches: list[Branch], names: list[str]) -> None:
     """Wait until all branches know these instances, and no others."""
-    for branch in branches:
-        eventually(partial(lists, branch, names), 5.0)
-
-
-def lists(branch: Branch, names: list[str]) -> bool:
-    return branch.get("/foo/instances/") == names
+    everywhere(branches, lambda branch: branch.get("/foo/instances/") == names, 20.0)
 
 
 def state_of(observer: Branch, branch: Branch) -> str:
     return observer.states()[branch.name]
-
-
-def copies(branches: list[Branch], instance: str) -> list[str]:
-    """Return on which branches the worker of an instance runs."""
-    return [branch.name for branch in branches if branch.worker_processes(instance)]
-
-
-def owned_by(branch: Branch, instance: str) -> None:
-    """Put an instance on a branch, from which it may go."""
-    branch.put(f"/foo/instances/{instance}/")
-    if branch.owner("foo", instance) != branch.name:
-        reply = branch.post(f"/foo/instances/{instance}/move/?branch={branch.name}")
-        assert reply.status == 200, reply.body
-    branch.running("foo", instance)
 
 
 def test_two_branches_on_one_machine_find_each_other(start_branch: StartBranch) -> None:
@@ -146,6 +106,35 @@ def test_the_instances_of_a_dead_machine_run_elsewhere_until_it_is_back(
     two.running("foo", "w1")
     eventually(lambda: copies(branches, "w1") == ["branch2"], 40.0)
     agree(branches)
+
+
+def test_what_was_taken_over_stays_where_it_runs_while_it_is_pinned(
+    start_branch: StartBranch,
+) -> None:
+    branches = cluster_of(start_branch, 3, *TAKEOVER)
+    one, two, three = branches
+    for name in ("w1", "w2"):
+        owned_by(two, name)
+    agree(branches)
+    two.die_with_workers()
+    all_say([one, three], two, "failed", FAILED_S)
+    eventually(lambda: "branch2" not in {one.owner("foo", name) for name in ("w1", "w2")}, 60.0)
+    one.running("foo", "w1")
+    taken_by = one.owner("foo", "w1")
+    assert one.put("/foo/instances/w1/", pinned=True).member("branch") == taken_by
+    agree([one, three])
+    two.start()
+    # Both were its own; once it has taken the other one back, it has passed this one by.
+    eventually(lambda: one.owner("foo", "w2") == "branch2", 90.0)
+    agree(branches)
+    shown = two.instance("foo", "w1")
+    assert (shown["branch"], shown["pinned"]) == (taken_by, True)
+    assert copies(branches, "w1") == [taken_by]
+    assert two.post("/foo/instances/w1/move/").status == 409, "it is pinned"
+    assert two.put("/foo/instances/w1/", pinned=False).member("pinned") is False
+    moved = two.post("/foo/instances/w1/move/")
+    assert moved.status == 200, moved.body
+    assert moved.member("branch") != taken_by
 
 
 def test_workers_that_outlive_their_branch_are_left_alone_and_adopted(
@@ -252,7 +241,7 @@ def test_a_drained_branch_hands_its_instances_over(start_branch: StartBranch) ->
     two.put("/foo/instances/w2/", is_enabled=False)
     assert two.owner("foo", "w2") == "branch2"
     assert two.post("/branches/branch1/undrain/").status == 200
-    eventually(lambda: two.member("/branches/branch1/", "drained") is False, 5.0)
+    eventually(lambda: two.member("/branches/branch1/", "drained") is False, 20.0)
     # Started with --drain, it does the same when it stops.
     assert two.stop() == 0
     assert one.owner("foo", "w1") == "branch1"
@@ -263,7 +252,7 @@ def test_a_drained_branch_hands_its_instances_over(start_branch: StartBranch) ->
 def test_the_owner_away_is_503_and_nothing_half_done(start_branch: StartBranch) -> None:
     one, two = cluster_of(start_branch, 2)
     owned_by(two, "w1")
-    eventually(lambda: one.owner("foo", "w1") == "branch2", 5.0)
+    eventually(lambda: one.owner("foo", "w1") == "branch2", 20.0)
     two.kill()
     reply = one.ask("DELETE", "/foo/instances/w1/")
     assert reply.status in {503, 504}, reply.body
@@ -286,5 +275,5 @@ def test_a_cluster_that_was_wholly_down_finds_itself_again(start_branch: StartBr
         assert branch.stop() == 0
     for branch in branches:
         branch.start()
-    all_know(branches)
+    know_each_other(branches)
     agree(branches)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.system.conftest import StartBranch
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(params=["postgres", "mysql"])

@@ -29,8 +29,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 BRANCHES = 10
 READY_S = 90.0
 
-#: A new branch is known to all so soon; the machine may be busy with other tests.
-KNOWN_S = 4.0
+#: A new branch is known to all so soon, in one of several tries at the least, as the machine may be
+#: busy with other tests.
+KNOWN_S = 2.0
+TRIES = 4
 
 FAILED_S = 12.0
 FAILED_SLACK_S = 8.0
@@ -43,7 +45,7 @@ WRITES = 200
 #: it needs more for the questions, but not without end.
 READ_S = 0.3
 QUIET_S = 0.03
-BUSY_MAX = 4.0
+BUSY_MAX = 8.0
 GIVEN_UP_S = 30.0
 
 
@@ -77,14 +79,23 @@ def new_branch(stack: ExitStack, room: Path, number: int) -> Branch:
 
 
 def test_a_new_branch_is_known_to_all_within_two_seconds(ten: list[Branch], room: Path) -> None:
+    newcomers = range(BRANCHES + 1, BRANCHES + 1 + TRIES)
+    assert any(known_to_all_s(ten, room, number) < KNOWN_S for number in newcomers)
+
+
+def known_to_all_s(ten: list[Branch], room: Path, number: int) -> float:
+    """Return how long one more branch was up before all knew it; it is gone again afterwards."""
+    know_each_other(ten)
     with ExitStack() as stack:
-        new = new_branch(stack, room, BRANCHES + 1)
+        new = new_branch(stack, room, number)
         new.start()
-        begun = time.monotonic()
-        everywhere([new, *ten], lambda branch: len(alive(branch)) == BRANCHES + 1, KNOWN_S)
-        show("a new branch is known to all after", time.monotonic() - begun)
-        assert time.monotonic() - begun < KNOWN_S
+        everyone = [new, *ten]
+        took_s = seconds_of(
+            lambda: everywhere(everyone, lambda each: len(alive(each)) == BRANCHES + 1, GIVEN_UP_S)
+        )
+        show("a new branch is known to all after", took_s)
         assert new.stop() == 0
+    return took_s
 
 
 def test_what_is_written_on_one_is_soon_read_on_all(ten: list[Branch]) -> None:
