@@ -13,7 +13,7 @@ author = "The Cyme developers"
 copyright = "The Cyme developers"
 version = release = cyme.__version__
 
-extensions = ["settings_table", "route_table"]
+extensions = ["command_reference", "settings_table", "route_table", "metrics_table", "pictures"]
 exclude_patterns = ["_build"]
 nitpicky = True
 

@@ -13,11 +13,14 @@ from wording import marked_up
 from cyme.api import inputs
 from cyme.api.operations import Operation
 from cyme.api.routes import Route, routes
+from cyme.api.streaming.broadcaster import Broadcaster
 from cyme.runtime.service import Service
 
 if TYPE_CHECKING:
     from docutils import nodes
     from sphinx.application import Sphinx
+
+    from cyme.api.streaming.broadcaster import Broadcaster
 
 #: Verbs that need no line of their own: HEAD is GET without the body.
 _IMPLIED = {"head"}
@@ -28,7 +31,7 @@ def route_lines() -> Iterator[str]:
     """Yield the routes as a table in reStructuredText."""
     yield from _header("Request", "What it does", "Role", widths="50 35 15")
     # Nothing is asked of the service while routes are only listed.
-    for route in routes(cast("Service", None)):
+    for route in routes(cast("Service", None), cast("Broadcaster", None)):
         for operation, verbs in _by_operation(route):
             role = operation.role.label if operation.role else "anybody"
             summary = operation.summary + (" (may be ``!``)" if operation.may_be_async else "")
