@@ -282,9 +282,14 @@ def clean_environment(home: Path) -> dict[str, str]:
 
 
 def lives(pid: int) -> bool:
-    """Tell whether a process runs; one that waits to be reaped does not."""
+    """Tell whether a process runs; one that waits to be reaped does not, nor one that is ending.
+
+    A process that ends gives up its memory, and with it the environment that a worker is known by
+    and its command line, some time before it is a zombie.
+    """
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and bool(process.cmdline())
     except psutil.NoSuchProcess:
         return False
 
