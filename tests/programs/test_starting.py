@@ -268,7 +268,8 @@ def test_a_branch_in_the_background_is_ready_when_the_command_returns(program: P
     finally:
         os.kill(pid, signal.SIGTERM)
         eventually(lambda: not (program.home / "branch.pid").exists(), RUN_TIMEOUT_S)
-    assert "has stopped" in (program.directory / "cyme-branch.log").read_text()
+    log = program.directory / "cyme-branch.log"
+    eventually(lambda: "has stopped" in log.read_text(), RUN_TIMEOUT_S)
 
 
 def _detach(program: Program) -> subprocess.CompletedProcess[str]:
