@@ -89,8 +89,8 @@ def choose(loaded: Loaded, replica: Replica, clock: Clock, lifetimes: Lifetimes)
 
 
 def why_silent(brokers: Brokers, broker: Broker, clock: Clock) -> str:
-    """Begin to watch a broker; return why it does not answer, empty if it does."""
-    watch = brokers.watch_of(broker)
+    """Watch a broker from now on; return why it does not answer, empty if it does."""
+    watch = brokers.keep(broker)
     deadline = clock.monotonic() + LOOK_TIMEOUT_S
     while watch.view.up is None and clock.monotonic() < deadline:
         gevent.sleep(_POLL_S)

@@ -19,6 +19,7 @@ from enum import Enum
 import gevent
 from gevent.event import AsyncResult
 from gevent.event import Event as Signalled
+from gevent.pool import Group
 from gevent.queue import Empty, Full
 from gevent.queue import Queue as Inbox
 
@@ -42,6 +43,8 @@ URGENT_TIMEOUT_S = 0.4
 LIMITS_EVERY_SURVEYS = 6
 RETRY_S_FIRST = 1.0
 RETRY_S_MAX = 10.0
+
+#: A broker that nobody used for so long is left, in seconds.
 IDLE_CLOSE_S = 60.0
 
 
@@ -128,7 +131,7 @@ class BrokerWatch:
         self._view = BrokerView(None, clock.monotonic())
         self._answers: dict[str, Answer] = {}
         self._next_full = 0.0
-        self._next_check = 0.0
+        self._next_check = clock.monotonic() + interval_s
         self._next_urgent = 0.0
         self._full_surveys = 0
         self._retry_s = RETRY_S_FIRST
@@ -215,13 +218,8 @@ class BrokerWatch:
                 gevent.sleep(RETRY_S_FIRST)
 
     def _turn(self) -> None:
-        """Do all jobs, then a survey if one is due, then wait for either."""
-        while True:
-            try:
-                job, result = self._inbox.get_nowait()
-            except Empty:
-                break
-            self._do(job, result)
+        """Do jobs, then a survey if one is due, then wait for either."""
+        self._do_jobs()
         now = self._clock.monotonic()
         if now >= self._next_full:
             self._survey(self._watched.nodes, _Kind.FULL)
@@ -239,6 +237,15 @@ class BrokerWatch:
         if wait_s > 0 and self._inbox.empty():
             self._wake.wait(wait_s)
         self._wake.clear()
+
+    def _do_jobs(self) -> None:
+        """Do all jobs, unless there are so many that no survey would come for an interval."""
+        while self._clock.monotonic() < self._next_check:
+            try:
+                job, result = self._inbox.get_nowait()
+            except Empty:
+                return
+            self._do(job, result)
 
     def _do(self, job: Job, result: AsyncResult[object]) -> None:
         try:
@@ -326,7 +333,9 @@ class Brokers:
         self._interval_s = interval_s
         self._stretch = stretch
         self._watches: dict[str, BrokerWatch] = {}
-        self._on_news: Callable[[], None] = _nothing
+        self._kept: set[str] = set()
+        self._leaving = Group()
+        self._on_news: Callable[[], None] = lambda: None
 
     def notify(self, on_news: Callable[[], None]) -> None:
         """Say whom to tell when something was learnt of any broker."""
@@ -340,7 +349,8 @@ class Brokers:
         """
         watch = self._watches.get(broker.url)
         if watch is None:
-            self._close_idle()
+            if len(self._watches) >= BROKERS_MAX:
+                self.leave_idle()
             if len(self._watches) >= BROKERS_MAX:
                 raise Overloaded(
                     f"This branch speaks to {BROKERS_MAX} brokers already; "
@@ -357,6 +367,16 @@ class Brokers:
             )
             self._watches[broker.url] = watch
             watch.start()
+        return watch
+
+    def keep(self, broker: Broker) -> BrokerWatch:
+        """Watch a broker as long as this branch runs, whether anybody uses it or not.
+
+        Raises:
+            Overloaded: As ``watch_of``.
+        """
+        watch = self.watch_of(broker)
+        self._kept.add(broker.url)
         return watch
 
     def view_of(self, broker: Broker) -> BrokerView:
@@ -409,20 +429,18 @@ class Brokers:
 
     def stop(self, timeout_s: float) -> None:
         """Stop all watches."""
-        watches = list(self._watches.values())
+        for watch in self._watches.values():
+            self._leaving.spawn(watch.stop)
         self._watches.clear()
-        gevent.joinall([gevent.spawn(watch.stop) for watch in watches], timeout=timeout_s)
+        self._leaving.join(timeout=timeout_s)
+
+    def leave_idle(self) -> None:
+        """Stop the watches of brokers that nobody used for ``IDLE_CLOSE_S``; returns at once."""
+        now = self._clock.monotonic()
+        for url, watch in list(self._watches.items()):
+            if url not in self._kept and now - watch.used_at > IDLE_CLOSE_S:
+                del self._watches[url]
+                self._leaving.spawn(watch.stop)
 
     def _tell(self) -> None:
         self._on_news()
-
-    def _close_idle(self) -> None:
-        now = self._clock.monotonic()
-        for url, watch in list(self._watches.items()):
-            if now - watch.used_at > IDLE_CLOSE_S:
-                del self._watches[url]
-                watch.stop()
-
-
-def _nothing() -> None:
-    """Tell nobody."""

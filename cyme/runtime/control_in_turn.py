@@ -73,7 +73,14 @@ class ControlInTurn:
         """Do nothing: the connection is the watch's."""
 
     def _in_turn(self, call: Callable[[Control], T], timeout_s: float) -> T:
-        result = self._post(call)
+        is_wanted = True
+
+        def call_if_wanted(control: Control) -> T:
+            if not is_wanted:
+                raise DeadlineExceeded("Nobody waits for this any more.")
+            return call(control)
+
+        result = self._post(call_if_wanted)
         # The call has a deadline of its own; the rest is for its turn to come.
         try:
             return cast(T, result.get(timeout=2 * timeout_s + TURN_S))
@@ -82,3 +89,5 @@ class ControlInTurn:
                 f"The broker {self._broker.masked_url} is too busy to answer in time; "
                 "try again, or allow more time."
             ) from None
+        finally:
+            is_wanted = False

@@ -352,6 +352,7 @@ class Supervisor:
         asked = watched(self._charges.values(), node_of=self._node, now=now)
         for broker, nodes in asked.items():
             self._brokers.tell(broker, nodes)
+        self._brokers.leave_idle()
         self._tidings.tell(self._charges.values())
         self._guests.tell(self._charges)
 
