@@ -238,6 +238,7 @@ class Instances:
         branch = changes.pop("branch", None)
         pinned = bool(changes.pop("pinned")) if "pinned" in changes else None
         key = _idempotency_key(req) if name is None else None
+        wait_s = preferred_wait_s(req)
         if req.is_async and name is None and key is None:
             name = str(uuid.uuid4())
         if_match = None
@@ -275,11 +276,12 @@ class Instances:
                 resp, Accepted(name=instance.name, app=app), status=202, location=_path(instance)
             )
             return
-        standing = self._standing_after(req, resp, instance)
+        standing = self._standing_after(resp, instance, wait_s)
         self._show(req, resp, instance, standing, is_new=written.created)
 
-    def _standing_after(self, req: Request, resp: falcon.Response, instance: Instance) -> Standing:
-        wait_s = preferred_wait_s(req)
+    def _standing_after(
+        self, resp: falcon.Response, instance: Instance, wait_s: float | None
+    ) -> Standing:
         if wait_s is None:
             return self._service.standing(instance)
         resp.set_header("Preference-Applied", f"wait={wait_s:g}")

@@ -117,8 +117,9 @@ def test_waits_for_the_worker_when_asked_to(branch: FakeBranch) -> None:
     reply = branch.client.simulate_put("/foo/instances/i1/", headers={"Prefer": "wait=5"})
     assert branch.supervisor.waited == ["i1"]
     assert reply.headers["preference-applied"] == "wait=5"
-    reply = branch.client.simulate_put("/foo/instances/i1/", headers={"Prefer": "wait=long"})
+    reply = branch.client.simulate_put("/foo/instances/i2/", headers={"Prefer": "wait=long"})
     assert reply.status_code == 400
+    assert branch.client.simulate_get("/instances/").json == ["i1"], "what is refused is not done"
 
 
 @pytest.mark.parametrize(
