@@ -15,7 +15,8 @@ from cyme.api.parameters import Parameters, read_body
 from cyme.api.problems import StillWaiting
 from cyme.api.replies import answer, path_of
 from cyme.api.targets import target_of
-from cyme.core.access import Role
+from cyme.core.access import Role, require
+from cyme.core.task_ids import origin_hint
 from cyme.core.tasks import Outcome, SendOptions, WebhookRequest
 from cyme.errors import Fault, InvalidRequest
 from cyme.runtime.service import Service
@@ -125,11 +126,13 @@ class Tasks:
     @operation("Show the result of a task", gives=TaskResult)
     def on_get_result(self, req: Request, resp: falcon.Response, app: str, task: str) -> None:
         """Show what a task returned, or the exception that it failed with."""
+        _check_may_read(req, task)
         answer(resp, _result(task, self._outcome(app, task)))
 
     @operation("Wait for a task and show its result", takes=WaitParameters, gives=TaskResult)
     def on_get_wait(self, req: Request, resp: falcon.Response, app: str, task: str) -> None:
         """Wait until a task is done, at most ``timeout`` seconds, and show its result."""
+        _check_may_read(req, task)
         timeout_s = float(req.given.get("timeout", WAIT_S_DEFAULT))
         outcome = self._service.wait(app, task, wait_s=timeout_s)
         if not outcome.state.is_final:
@@ -142,6 +145,19 @@ class Tasks:
 
     def _outcome(self, app: str, task: str) -> Outcome:
         return self._service.outcome(app, task, timeout_s=CALL_TIMEOUT_S)
+
+
+def _check_may_read(req: Request, task: str) -> None:
+    """Let a viewer read results of queued URLs alone.
+
+    An application may keep the results of its own tasks in the same place, and viewers are told
+    the ids of all tasks.
+
+    Raises:
+        Forbidden: The task is no queued URL, by its id, and the caller is a viewer.
+    """
+    if origin_hint(task) is None:
+        require(req.caller, Role.OPERATOR, "read the result of a task that is no queued URL")
 
 
 def _result(task: str, outcome: Outcome) -> TaskResult:

@@ -7,11 +7,13 @@ import pytest
 from falcon import testing
 
 from cyme.api.targets import target_of
+from cyme.core.task_ids import CHANCE_BYTES, task_id
 from cyme.core.tasks import Outcome, SendOptions, TaskState
 from cyme.errors import BrokerUnavailable, InvalidRequest
 from tests.api.branch import OPERATOR, VIEWER, FakeBranch
 
 ID = "0190163d-8694-739b-aea5-966c26f8ad91"
+ID_OF_QUEUED_URL = task_id("branch1", bytes(CHANCE_BYTES))
 
 
 @pytest.fixture(autouse=True)
@@ -227,3 +229,18 @@ def test_wait_answers_504_with_the_state_so_far(branch: FakeBranch) -> None:
     assert reply.status_code == 504
     assert (reply.json["uuid"], reply.json["state"]) == (ID, "STARTED")
     assert branch.client.simulate_get(f"/foo/query/{ID}/wait/?timeout=601").status_code == 400
+
+
+def test_a_viewer_reads_no_result_of_a_task_that_is_no_queued_url(branch: FakeBranch) -> None:
+    outcome = Outcome(state=TaskState.SUCCESS, result="hush")
+    branch.tasks.outcomes |= {ID: outcome, ID_OF_QUEUED_URL: outcome}
+    for end in ("result", "wait"):
+        refused = branch.closed.simulate_get(f"/foo/query/{ID}/{end}/", headers=VIEWER)
+        assert refused.status_code == 403
+        assert "hush" not in refused.text
+        read = branch.closed.simulate_get(f"/foo/query/{ID}/{end}/", headers=OPERATOR)
+        assert read.json["result"] == "hush"
+        path = f"/foo/query/{ID_OF_QUEUED_URL}/{end}/"
+        assert branch.closed.simulate_get(path, headers=VIEWER).json["result"] == "hush"
+    state = branch.closed.simulate_get(f"/foo/query/{ID}/state/", headers=VIEWER)
+    assert state.json == {"uuid": ID, "state": "SUCCESS"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.chromium import OpenPage
 from tests.browser.deeds import WORKER_MS, dialog, log_in, press, queue_urls
@@ -98,6 +98,25 @@ def test_a_viewer_looks_and_queues_nothing(workshop: Branch, open_page: OpenPage
     expect(
         page.get_by_role("table", name="Recent tasks").or_(page.locator(".empty"))
     ).to_be_visible()
+
+
+def test_a_viewer_follows_a_task_whose_result_is_not_shown(
+    workshop: Branch, open_page: OpenPage
+) -> None:
+    workshop.put("/hidden/")
+    uuid = "d2c1a0e4-6b1f-4a86-9a55-6a3f5a0b1c2d"
+    moment = "2026-03-14T09:26:53Z"
+    seen = {"uuid": uuid, "name": "shop.report", "app": "hidden", "state": "SUCCESS", "at": moment}
+    asked: list[Route] = []
+    page = open_page(workshop, "/admin/about")
+    log_in(page, workshop, "viewer")
+    page.watch.allow("reply: GET .*/wait/.*: 403")  # type: ignore[attr-defined]
+    page.route("**/cluster/tasks/*", lambda route: asked.append(route))  # noqa: PLW0108 - Playwright wants a function
+    page.goto(f"/admin/tasks/hidden/{uuid}")
+    expect(page.locator(".task-outcome")).to_contain_text("takes the role operator")
+    asked[0].fulfill(json=[seen])
+    expect(page.locator(".task-state")).to_have_text("done")
+    expect(page.locator(".task-story")).to_contain_text("shop.report")
 
 
 def test_trouble_is_told_and_goes_away_when_it_is_over(

@@ -15,10 +15,12 @@ const WAIT_S = 8;
 const PAUSE_MS = 2_000;
 const LOOK_MS = 1_000;
 const DEADLINE = 504;
+const FORBIDDEN = 403;
 
 export class TaskFollow {
   #abort = new AbortController();
   #timer = 0;
+  #refusal = null;
 
   constructor({ api, app, uuid }) {
     Object.assign(this, { api, app, uuid });
@@ -48,7 +50,12 @@ export class TaskFollow {
       } catch (error) {
         if (this.#abort.signal.aborted) return;
         if (error.status === DEADLINE) this.#tell(error.rest?.state);
-        else if (error.status >= 400 && error.status < 500) {
+        else if (error.status === FORBIDDEN) {
+          // How it goes may be seen all the same.
+          this.#refusal = failed(error);
+          fill(this.outcome, this.#refusal);
+          return;
+        } else if (error.status >= 400 && error.status < 500) {
           fill(this.outcome, failed(error));
           this.close();
           return;
@@ -88,6 +95,7 @@ export class TaskFollow {
   }
 
   #waiting() {
+    if (this.#refusal) return this.#refusal;
     if (this.state !== "PENDING" || this.sighting) return null;
     return notice({
       kind: "info", title: "Nothing is known of it yet",
