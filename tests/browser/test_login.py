@@ -13,6 +13,14 @@ from tests.system.branches import Branch
 
 StartBranch = Callable[..., Branch]
 
+#: Has a page note what its banner says, whenever it is shown.
+NOTE_BANNERS = """() => {
+  window.banners = [];
+  const banner = document.querySelector(".banner");
+  new MutationObserver(() => banner.hidden || window.banners.push(banner.textContent))
+    .observe(banner, { attributes: true, childList: true });
+}"""
+
 
 def log_in(page: Page, token: str) -> None:
     page.get_by_label("Token").fill(token)
@@ -57,11 +65,13 @@ def test_a_token_opens_the_page_until_it_is_revoked(
     other.goto("/admin/tokens")
     expect(other.get_by_text("Tokens are made by administrators")).to_be_visible()
     other.watch.allow(r": 401$")  # type: ignore[attr-defined]
+    other.evaluate(NOTE_BANNERS)
     page.get_by_role("row", name=re.compile("otto")).get_by_role("button", name="Revoke").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(page.get_by_role("row", name=re.compile("otto"))).to_have_count(0)
     expect(other.get_by_role("heading", name="Log in to Cyme")).to_be_visible(timeout=30_000)
     expect(other.get_by_text("Your session has ended")).to_be_visible()
+    assert other.evaluate("window.banners") == []
 
     page.get_by_label("admin, admin").click()
     page.get_by_role("button", name="Log out").click()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Sequence
 
 import pytest
@@ -167,6 +168,26 @@ def test_the_page_lives_through_a_restart_of_its_branch(
     branch.put(f"/{APP}/")
     expect(page.locator(".lead").first).to_contain_text("1 app,")
     expect(page.locator(".step[data-state=done]")).to_contain_text("Create an app")
+
+
+def test_a_branch_that_hangs_is_not_taken_for_a_calm_one(
+    start_branch: object, open_page: OpenPage
+) -> None:
+    branch: Branch = start_branch()  # type: ignore[operator]
+    page = open_page(branch)
+    page.clock.install()
+    page.reload()
+    wait_live(page)
+    assert branch.process is not None
+    branch.process.send_signal(signal.SIGSTOP)
+    try:
+        page.clock.fast_forward("00:30")
+        expect(page.locator(".banner")).to_contain_text("Branch branch1 does not answer")
+        expect(page.locator(".connection")).to_have_text("Reconnecting")
+    finally:
+        branch.process.send_signal(signal.SIGCONT)
+    expect(page.locator(".banner")).to_be_hidden()
+    expect(page.locator(".connection")).to_have_text("Live")
 
 
 def test_what_changed_while_the_page_heard_nothing_is_there_afterwards(

@@ -24,6 +24,9 @@ const EVENTS_MAX = 500;
 const POLL_MS = 5_000;
 const RETRY_STREAM_MS = 15_000;
 const RELOAD_MS_MIN = 2_000;
+/** Figures come every five seconds: a stream that brings nothing for so long is dead, open or not. */
+const SILENT_MS_MAX = 20_000;
+const LISTEN_AGAIN_MS = 5_000;
 /** A page that nobody sees hears nothing after so long: browsers open few connections to one host. */
 const UNSEEN_MS_MAX = 60_000;
 
@@ -201,6 +204,8 @@ class Live {
   #reloadedAt = 0;
   #again = 0;
   #unseen = 0;
+  #watch = 0;
+  #heardAt = 0;
   #queueUsage = new Map();
   #isOn = false;
 
@@ -217,6 +222,7 @@ class Live {
     if (this.#isOn) return;
     this.#isOn = true;
     this.#listen();
+    this.#watch = setInterval(() => this.#notice(), LISTEN_AGAIN_MS);
     void this.reload();
     addEventListener("online", () => this.#isOn && this.#listen());
     document.addEventListener("visibilitychange", () => this.#seen(!document.hidden));
@@ -229,6 +235,7 @@ class Live {
     this.#pause();
     clearTimeout(this.#again);
     clearTimeout(this.#unseen);
+    clearInterval(this.#watch);
   }
 
   usage(name) {
@@ -274,9 +281,12 @@ class Live {
     clearTimeout(this.#retry);
     const source = new EventSource("/events/?rows=1");
     this.#source = source;
+    this.#heardAt = Date.now();
     const on = (type, take) =>
       source.addEventListener(type, (frame) => {
-        if (this.#source === source) take(JSON.parse(frame.data));
+        if (this.#source !== source) return;
+        this.#heardAt = Date.now();
+        take(JSON.parse(frame.data));
       });
     on("hello", (hello) => this.#begun(hello));
     on("message", (event) => this.events.add([event]));
@@ -306,12 +316,31 @@ class Live {
   #broken(source) {
     if (source.readyState !== EventSource.CLOSED) {
       this.status.set("lost");
+      void this.#ask(source);
       return;
     }
     // The branch answers, and not with a stream: no login any more, or too many listen.
     this.#poll ||= setInterval(() => void this.#look(), POLL_MS);
     this.#retry = setTimeout(() => this.#isOn && this.#listen(), RETRY_STREAM_MS);
     void this.#look();
+  }
+
+  /** A stream can end though its branch answers: a token was revoked, or a proxy closed it. */
+  async #ask(source) {
+    try {
+      await api.get("/admin/session/");
+      if (this.#source === source && source.readyState === EventSource.CONNECTING) this.status.set("connecting");
+    } catch {
+      // Who has to log in is asked to; otherwise it is as lost as it was.
+    }
+  }
+
+  /** Nothing tells of a branch that hangs, or of a network that is gone, but that nothing comes. */
+  #notice() {
+    if (document.hidden || !this.#source || this.#source.readyState === EventSource.CLOSED) return;
+    if (Date.now() - this.#heardAt < SILENT_MS_MAX) return;
+    this.status.set("lost");
+    this.#listen();
   }
 
   async #look() {
