@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -21,9 +22,15 @@ _NO_BRANCH = (
     "elsewhere, or one of another user."
 )
 
+#: Why what is printed cannot be written: what it goes to is full, or broken.
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed before the program began
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - until the end
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):
             # What a terminal of another encoding cannot show is escaped, and no reason to fail.
@@ -66,6 +73,8 @@ def _dispatch(arguments: Sequence[str]) -> int:
 
 def _told(error: Exception) -> int:
     """Say what went wrong, after what was printed before, and return the exit code."""
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
+        return _unwritten(error)
     _flushed(Exit.FAILED)
     match error:
         case click.exceptions.Exit():
@@ -111,17 +120,31 @@ def _say(text: str) -> None:
 
 
 def _flushed(code: int) -> int:
-    """Write what was printed before, and return the code, or that of a reader who is gone."""
+    """Write what was printed before; return the code, or that of what cannot be written."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         return _leave_quietly()
+    except OSError as exc:
+        return _unwritten(exc)
     return code
 
 
 def _leave_quietly() -> int:
-    """End as a program does that SIGPIPE ended, without a word when Python flushes at its end."""
+    """End as a program does that SIGPIPE ended."""
+    _print_no_more()
+    return Exit.BROKEN_PIPE
+
+
+def _unwritten(error: OSError) -> int:
+    """Say that what was printed is lost, and return the exit code."""
+    _print_no_more()
+    _say(f"What it prints cannot be written: {error.strerror}.")
+    return Exit.FAILED
+
+
+def _print_no_more() -> None:
+    """Have Python flush into nowhere at its end, where it would tell of the trouble once more."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
-    return Exit.BROKEN_PIPE

@@ -281,3 +281,41 @@ def test_a_reader_who_leaves_early_is_told_nothing(
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == Exit.BROKEN_PIPE
+
+
+@pytest.mark.parametrize("words", ["--help", "get apps -o name"])
+@pytest.mark.parametrize(
+    ("full", "why"),
+    [
+        ('exec "$@" >/dev/full', "No space left on device"),
+        ('ulimit -f 0; exec "$@" >"$OUT"', "File too large"),  # it is noticed by the last flush
+    ],
+)
+def test_a_disk_that_is_full_is_told(
+    words: str, full: str, why: str, url: str, branch: FakeBranch, tmp_path: Path
+) -> None:
+    branch.client.simulate_put("/shop/")
+    ran = in_shell(full, *words.split(), OUT=str(tmp_path / "out"))
+    assert ran.returncode == Exit.FAILED
+    assert ran.stderr == f"cyme: What it prints cannot be written: {why}.\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_does_its_work_where_it_can_print_nothing(
+    closed: str, url: str, branch: FakeBranch
+) -> None:
+    branch.client.simulate_put("/shop/")
+    ran = in_shell(f'exec "$@" {closed}', "delete", "app", "shop")
+    assert ran.returncode == Exit.OK, ran.stderr
+    assert branch.client.simulate_get("/shop/").status_code == 404
+
+
+def in_shell(line: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a line of the shell says, in which it is ``$@``."""
+    return subprocess.run(
+        ["sh", "-c", line, "sh", sys.executable, "-m", "cyme.cli", *words],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
