@@ -85,8 +85,8 @@ class TokenFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._callers: Mapping[str, Caller] = {}
-        self._look: _Look = None
-        self._looked = False
+        self._known: tuple[_Look] | None = None  # the file that was read
+        self._faulty: tuple[_Look] | None = None  # the file that could not be
         self._next_look_at = 0.0
 
     def authenticate(self, token: str) -> Caller | None:
@@ -209,15 +209,17 @@ class TokenFile:
     def _look_again(self) -> None:
         """Read the file if it is not what it was at the last look."""
         self._next_look_at = time.monotonic() + LOOK_PERIOD_S
-        look = self._look_at_file()
-        if self._looked and look == self._look:
+        look = (self._look_at_file(),)
+        if look == self._known:
             return
-        self._looked, self._look = True, look
         try:
             content = self._read()
         except DirectoryUnusable as exc:
-            logger.error("%s The tokens read before it stay valid.", exc)  # noqa: TRY400 - foreseen
+            if look != self._faulty:
+                logger.error("%s The tokens read before it stay valid.", exc)  # noqa: TRY400 - foreseen
+            self._faulty = look
             return
+        self._known, self._faulty = look, None
         self._callers = {
             digest: Caller(info.role, info.name) for digest, info in content.tokens.items()
         }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -226,6 +227,21 @@ def test_a_file_damaged_at_run_time_leaves_valid_what_was(
         file._next_look_at = 0
         assert file.authenticate(token) == Caller(Role.VIEWER, "ci")
     assert len(caplog.records) == 1, "it is said once"
+
+
+def test_what_was_revoked_is_worthless_though_the_file_could_not_be_read_at_first(
+    file: TokenFile, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_descriptor_left(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    token = file.create("ci", Role.VIEWER)
+    assert file.authenticate(token)
+    TokenFile(path).revoke("ci")
+    with monkeypatch.context() as while_it_fails, caplog.at_level(logging.ERROR):
+        while_it_fails.setattr(Path, "open", no_descriptor_left)
+        eventually(lambda: [file.authenticate(token), caplog.records][1])
+    eventually(lambda: file.authenticate(token) is None)
 
 
 def test_the_first_start_writes_an_administrators_token(file: TokenFile, path: Path) -> None:
