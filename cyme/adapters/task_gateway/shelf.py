@@ -36,6 +36,9 @@ class Shelf(Generic[T]):
         self._make = make
         self._things: OrderedDict[str, T] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._things)
+
     def get(self, key: str) -> T:
         """Return the thing of a key.
 
@@ -44,9 +47,10 @@ class Shelf(Generic[T]):
         """
         if key not in self._things:
             made = self._make(key)
-            if len(self._things) >= SHELF_MAX:
+            # While room is made others run, who may ask for the same, or take the room.
+            while key not in self._things and len(self._things) >= SHELF_MAX:
                 self._make_room()
-            self._things[key] = made
+            self._things.setdefault(key, made)
         self._things.move_to_end(key)
         return self._things[key]
 

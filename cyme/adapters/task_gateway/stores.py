@@ -130,8 +130,10 @@ class ForeignStore:
         return found
 
     def close(self) -> None:
-        """Leave the client to the end of its thread."""
-        self._backend = self._thread = None
+        """Leave the client to the end of its thread, which comes with that of its last call."""
+        thread, self._thread, self._backend = self._thread, None, None
+        if thread is not None:
+            thread.maxsize = 0
 
     def _look(self, task_ids: Sequence[str]) -> Mapping[str, bytes]:
         if self._backend is None:

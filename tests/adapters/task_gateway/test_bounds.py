@@ -47,6 +47,22 @@ def test_nothing_is_stopped_that_is_in_use() -> None:
     assert all(thing.stopped for thing in things)
 
 
+def test_a_thing_is_made_once_though_many_ask_for_it_while_room_is_made() -> None:
+    class SlowToStop(Thing):
+        def stop(self) -> None:
+            gevent.sleep(0.01)
+            super().stop()
+
+    shelf = Shelf(SlowToStop)
+    for number in range(SHELF_MAX):
+        shelf.get(str(number))
+    asking = [gevent.spawn(shelf.get, "new") for _ in range(3)]
+    asking += [gevent.spawn(shelf.get, "newer")]
+    gevent.joinall(asking, raise_error=True, timeout=5)
+    assert {each.value for each in asking[:3]} == {shelf.get("new")}
+    assert len(shelf) == SHELF_MAX
+
+
 def test_recent_results_are_bounded_by_count() -> None:
     recent = Recent()
     for number in range(RECENT_MAX):

@@ -49,6 +49,21 @@ def test_a_store_of_files_is_read(tmp_path: Path) -> None:
     results.stop()
 
 
+def test_a_store_that_is_closed_leaves_no_thread(tmp_path: Path) -> None:
+    def threads() -> set[str]:
+        return {entry.name for entry in Path("/proc/self/task").iterdir()}
+
+    before = threads()
+    stores = [store_of(f"file://{tmp_path}") for _ in range(5)]
+    for store in stores:
+        store.look(["a"])
+    made = threads() - before
+    assert len(made) >= len(stores)
+    for store in stores:
+        store.close()
+    eventually(lambda: not made & threads())
+
+
 @pytest.mark.redis
 class TestOnRedis:
     def test_compressed_and_failed_results_are_read(self, redis_url: str) -> None:
