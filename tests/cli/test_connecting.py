@@ -275,7 +275,12 @@ def test_a_reader_who_leaves_early_is_told_nothing(
     """The exit code is that of a program that SIGPIPE ended."""
     branch.client.simulate_put("/shop/")
     command = [sys.executable, "-m", "cyme.cli", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},  # so that the last flush writes
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
@@ -314,7 +319,7 @@ def in_shell(line: str, *words: str, **variables: str) -> subprocess.CompletedPr
     """Run the command as a line of the shell says, in which it is ``$@``."""
     return subprocess.run(
         ["sh", "-c", line, "sh", sys.executable, "-m", "cyme.cli", *words],
-        env={**os.environ, **variables},
+        env={**os.environ, "PYTHONUNBUFFERED": "", **variables},
         capture_output=True,
         text=True,
         check=False,

@@ -37,7 +37,17 @@ def test_sizes(count: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "text"), [(0, "0"), (0.25, "0.25"), (12.54, "12.5"), (1840.2, "1840")]
+    ("rate", "text"),
+    [
+        (0, "0"),
+        (0.25, "0.25"),
+        (0.99, "0.99"),
+        (1, "1.0"),
+        (12.54, "12.5"),
+        (99.9, "99.9"),
+        (100, "100"),
+        (1840.2, "1840"),
+    ],
 )
 def test_rates(rate: float, text: str) -> None:
     assert figures.rate(rate) == text
