@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,6 +36,8 @@ _LOOK_S = 5.0
 _TICK_S = 0.5
 _PAUSE_S = 1.0
 _PAUSE_S_MAX = 15.0
+#: A break that is over at the next attempt is nothing to tell of.
+_FAILURES_TOLD = 2
 
 _MOMENT = re.compile(r"\[?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[,.]?\d*)")
 
@@ -176,17 +178,23 @@ def follow(
         looked_at = time.monotonic()
         while followers or look is not None:
             _print_waiting(session, printer, lines)
-            for source, follower in list(followers.items()):
-                if follower.has_ended and lines.empty():
+            for source in _ended(session, followers):
+                if lines.empty():
                     followers.pop(source)
-                    if follower.error is not None:
-                        session.warn(f"{source.name}: {follower.error}")
             if look is not None and time.monotonic() - looked_at > _LOOK_S:
                 looked_at = time.monotonic()
                 add(_looked(look), tail, None)
     finally:
         for follower in followers.values():
             follower.stop()
+
+
+def _ended(session: Session, followers: Mapping[Source, _Follower]) -> list[Source]:
+    """Return whose logs have ended, and say what keeps others from coming."""
+    for source, follower in followers.items():
+        if trouble := follower.news_of_trouble():
+            session.warn(f"{source.name}: {trouble}")
+    return [source for source, follower in followers.items() if follower.has_ended]
 
 
 def _looked(look: Callable[[], Sequence[Source]]) -> Sequence[Source]:
@@ -223,7 +231,8 @@ class _Follower:
         self._since = since
         self._stream: LogStream | None = None
         self._is_stopped = threading.Event()
-        self.error: str | None = None
+        self._failures = 0
+        self._trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name=f"log-{source.name}", daemon=True)
         self._thread.start()
 
@@ -231,6 +240,11 @@ class _Follower:
     def has_ended(self) -> bool:
         """Whether nothing comes any more."""
         return not self._thread.is_alive()
+
+    def news_of_trouble(self) -> str | None:
+        """Return why nothing comes, once for each time that nothing does."""
+        trouble, self._trouble = self._trouble, None
+        return trouble
 
     def stop(self) -> None:
         """Read no more."""
@@ -243,15 +257,18 @@ class _Follower:
         while not self._is_stopped.is_set():
             try:
                 with self._open() as self._stream:
+                    self._failures = 0
                     for line in self._stream:
                         pause_s = _PAUSE_S
                         self._put(line)
-            except (ConnectionFailed, Timeout, Unavailable):
-                pass
+            except (ConnectionFailed, Timeout, Unavailable) as exc:
+                self._failures += 1
+                if self._failures == _FAILURES_TOLD:
+                    self._trouble = f"{exc.detail} It is tried again."
             except NotFound:
                 return  # it was deleted
             except ClientError as exc:
-                self.error = exc.detail
+                self._trouble = exc.detail
                 return
             # What is logged meanwhile is asked for by the moment of the break.
             self._tail, self._since = 10_000, datetime.now(UTC).isoformat()

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 30.0
 RETRIES = 2
+#: Where a branch asks for a longer wait than this, its reason is told and nobody waits.
+PATIENCE_S = 2.0
 #: From so many things on, a script must say that it means it.
 MANY = 2
 
@@ -60,7 +62,12 @@ class Session:
         if self.given.local:
             calls = self.client.calls
         else:
-            calls = Calls(self._connections(), timeout_s=self._timeout_s, retries=RETRIES)
+            calls = Calls(
+                self._connections(),
+                timeout_s=self._timeout_s,
+                retries=RETRIES,
+                patience_s=PATIENCE_S,
+            )
         self._opened.append(calls.transport)
         return calls
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -33,12 +34,22 @@ class Calls:
         transport: Carries the requests.
         timeout_s: How long a call may take in all, in seconds.
         retries: How often a call is tried again that may be.
+        patience_s: How long a branch may ask to wait before that, in seconds; where it asks for
+            more the call ends with what it says.
     """
 
-    def __init__(self, transport: Transport, *, timeout_s: float, retries: int) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        timeout_s: float,
+        retries: int,
+        patience_s: float = math.inf,
+    ) -> None:
         self.transport = transport
         self.timeout_s = timeout_s
         self._retries = retries
+        self._patience_s = patience_s
 
     def ask(
         self,
@@ -119,7 +130,11 @@ class Calls:
                 wait_s = pause_s
             except Unavailable as exc:
                 wait_s = exc.retry_after_s or 0.0
-                is_asked_to = exc.retry_after_s is not None and request.is_idempotent
+                is_asked_to = (
+                    exc.retry_after_s is not None
+                    and wait_s <= self._patience_s
+                    and request.is_idempotent
+                )
                 if not is_asked_to or not self._has_time(attempt, wait_s, deadline):
                     raise
             except NotFound:

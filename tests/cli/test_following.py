@@ -21,6 +21,7 @@ from cyme.cli.options import Given
 from cyme.cli.reading import Wanted
 from cyme.cli.session import Session
 from cyme.client.errors import ConnectionFailed, NotFound
+from cyme.core.branches import BranchState
 from cyme.runtime.service import logs
 from tests.api.branch import FakeBranch
 from tests.cli.conftest import Cli, soon
@@ -131,6 +132,30 @@ def test_goes_on_after_a_break_with_what_was_logged_meanwhile(
     (first, nothing), (rest, moment) = asked
     assert (first, nothing, rest) == (1, None, 10_000)
     assert begun <= datetime.fromisoformat(str(moment)) <= datetime.now(UTC)
+
+
+def test_a_log_that_does_not_come_is_told_once(
+    cli: Cli, branch: FakeBranch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging_out, "_PAUSE_S", 0.02)
+    branch.members.change("branch2", state=BranchState.FAILED)
+    branch.give_away("w1")
+    warned: list[str] = []
+
+    def warn(_session: Session, text: str) -> None:
+        warned.append(text)
+        branch.logs.write(SECOND.name, "3 goes on")
+
+    def out(_session: Session, text: str) -> None:
+        if "goes on" in text:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "warn", warn)
+    monkeypatch.setattr(Session, "out", out)
+    cli("logs", "-f", "w1", SECOND.name, code=Exit.INTERRUPTED)
+    assert len(warned) == 1
+    assert warned[0].startswith("w1: Branch 'branch2', which is to do this, has failed")
+    assert warned[0].endswith("It is tried again.")
 
 
 def test_follows_instances_that_come_later(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import yaml
 from cyme.cli import environment, kinds
 from cyme.cli.exits import Exit
 from cyme.core.alerts import Alert, AlertKind
+from cyme.core.branches import BranchState
 from cyme.core.status import InstanceState, InstanceStatus
 from cyme.core.task_events import TaskDeed, TaskEvent
 from cyme.core.vitals import QueueVitals
@@ -217,6 +219,17 @@ def test_describes_an_instance_that_does_not_run_with_what_to_do(
     assert lines[2].split(maxsplit=1) == ["reason", "it failed five times"]
     assert any("to do" in line and "then 'cyme start w1'" in line for line in lines[3:5])
     assert "'cyme describe instance NAME' tells" in cli("status", code=Exit.FAILED).err
+
+
+def test_what_a_lost_branch_knows_is_not_waited_for(cli: Cli, branch: FakeBranch) -> None:
+    branch.members.change("branch2", state=BranchState.FAILED)
+    branch.give_away("w1")
+    branch.journal.record("instance.not-claimed", "its worker lives", app="shop", instance="w1")
+    begun = time.monotonic()
+    assert "its worker lives" in cli("describe", "instance", "w1").out
+    for words in (["logs", "w1"], ["restart", "w1"], ["instances.stats", "w1"]):
+        assert "'branch2', which is to do this, has failed" in cli(*words, code=6).err
+    assert time.monotonic() - begun < 10, "a branch asks to wait 15 s for one that has failed"
 
 
 @pytest.mark.parametrize(

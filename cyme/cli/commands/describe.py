@@ -143,7 +143,7 @@ def _history(session: Session, row: Row) -> Iterator[str]:
     from cyme.client.errors import ClientError  # noqa: PLC0415 - of instances only
 
     with suppress(ClientError):
-        events = session.get(str(row["app"]), "instances", str(row["name"]), "events")
+        events = _events_of(session, str(row["app"]), str(row["name"]))
         if events:
             yield "events"
             columns = [
@@ -154,6 +154,18 @@ def _history(session: Session, row: Row) -> Iterator[str]:
                 columns, events[-_EVENTS_MAX:], headers=False, width=_inner(session.width)
             ):
                 yield f"  {line}"
+
+
+def _events_of(session: Session, app: str, name: str) -> Sequence[Row]:
+    """Return what happened to an instance, or what others know of that if its branch is away."""
+    from cyme.client.errors import Unavailable  # noqa: PLC0415 - as above
+
+    events: Sequence[Row]
+    try:
+        events = session.get(app, "instances", name, "events")
+    except Unavailable:
+        events = session.get("events", follow=0, app=app, instance=name, limit=_EVENTS_MAX)
+    return events
 
 
 def _inner(width: int | None) -> int | None:
