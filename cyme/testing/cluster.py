@@ -139,6 +139,7 @@ class FakeMembers:
         failure: Raised when an instance is to be taken over, unless it is None.
         before_take: Called before an instance is taken over; may wait.
         keep: Called with the record of an instance that was taken over.
+        drained_at_start: Whether this branch would take no instances if it was started again.
     """
 
     def __init__(self, *infos: BranchInfo) -> None:
@@ -152,6 +153,7 @@ class FakeMembers:
         self.failure: CymeError | None = None
         self.before_take: Callable[[], object] = lambda: None
         self.keep: Callable[[Instance], object] = lambda _record: None
+        self.drained_at_start = False
 
     def ids(self) -> Sequence[BranchId]:
         """Return the ids of all branches, sorted."""
@@ -215,6 +217,8 @@ class FakeMembers:
         self.keep(record)
         return record
 
-    def drain(self, drained: bool) -> None:
+    def drain(self, drained: bool, *, remembered: bool = True) -> None:
         """Take note whether this branch takes instances."""
+        if remembered:
+            self.drained_at_start = drained
         self.change(self._here, drained=drained)

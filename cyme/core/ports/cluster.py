@@ -68,8 +68,13 @@ class Members(Protocol):
             DeadlineExceeded: It took too long; it goes on.
         """
 
-    def drain(self, drained: bool) -> None:
-        """Say whether this branch takes instances; it is remembered over restarts."""
+    def drain(self, drained: bool, *, remembered: bool = True) -> None:
+        """Say whether this branch takes instances.
+
+        Args:
+            drained: Whether it takes none.
+            remembered: Whether that holds over restarts.
+        """
 
 
 class Inlet(Protocol):

@@ -200,7 +200,7 @@ class AsleepMembers:
         """Refuse."""
         _needs_branch()
 
-    def drain(self, drained: bool) -> None:  # noqa: ARG002 - as above
+    def drain(self, drained: bool, *, remembered: bool = True) -> None:  # noqa: ARG002 - as above
         """Refuse."""
         _needs_branch()
 

@@ -199,9 +199,10 @@ class ClusterMembers:
             )
         return self._replica.instance(instance.name) or instance
 
-    def drain(self, drained: bool) -> None:
-        """Say whether this branch takes instances; it is remembered over restarts."""
-        self._keep_drained(drained)
+    def drain(self, drained: bool, *, remembered: bool = True) -> None:
+        """Say whether this branch takes instances; where ``remembered``, over restarts too."""
+        if remembered:
+            self._keep_drained(drained)
         profile: Profile = replace(self._node.statement.profile, drained=drained)
         self._driver.do(self._node.change_profile(self._driver.now(), profile))
 

@@ -118,12 +118,12 @@ class Draining(Moves):
         caller = Caller(Role.OPERATOR, "stop")
         is_new = not self._is_drained()
         if is_new:
-            self._members.drain(True)
+            self._members.drain(True, remembered=False)
         try:
             self._empty(caller, deadline)
         finally:
             if is_new:
-                self._members.drain(False)
+                self._members.drain(False, remembered=False)
         stay: dict[str, str] = {
             move.instance: move.reason or "it could not be moved in time"
             for move in self._evacuation()

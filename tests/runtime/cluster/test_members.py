@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -14,11 +15,14 @@ from cyme.runtime.cluster.members import ClusterMembers
 from cyme.runtime.replica import Replica
 from cyme.testing import FakeClock, MemoryStore
 from tests.core import records
+from tests.runtime.cluster.said import PROFILE
 
 INSTANCE = records.instance()
 
 
-def members(state: BranchState | None) -> ClusterMembers:
+def members(
+    state: BranchState | None, keep_drained: Callable[[bool], None] = lambda _: None
+) -> ClusterMembers:
     """The branches, of which the instance's owner told that it runs, and is in a state now."""
     clock = FakeClock()
     told = SimpleNamespace(
@@ -31,12 +35,16 @@ def members(state: BranchState | None) -> ClusterMembers:
         since=0.0,
     )
     node = SimpleNamespace(
-        state=lambda _: state, heard_at=lambda _: clock.monotonic(), news=lambda _: told
+        state=lambda _: state,
+        heard_at=lambda _: clock.monotonic(),
+        news=lambda _: told,
+        statement=SimpleNamespace(profile=PROFILE),
+        change_profile=lambda _now, profile: [profile],
     )
-    driver: Any = SimpleNamespace(node=node)
+    driver: Any = SimpleNamespace(node=node, now=clock.monotonic, do=lambda _: None)
     replica = Replica(MemoryStore(), clock, "b9")
     return ClusterMembers(
-        driver, name="test", replica=replica, clock=clock, keep_drained=lambda _: None
+        driver, name="test", replica=replica, clock=clock, keep_drained=keep_drained
     )
 
 
@@ -58,3 +66,13 @@ def test_of_a_branch_that_is_there_it_is_told_what_that_says() -> None:
 def test_of_a_branch_that_nobody_knows_nothing_is_told() -> None:
     status, _ = members(None).status(INSTANCE)
     assert status.reason == f"its branch {INSTANCE.owner!r} is not known here"
+
+
+def test_what_is_to_be_remembered_of_a_drain_is_written_down() -> None:
+    written: list[bool] = []
+    branches = members(BranchState.ALIVE, written.append)
+    branches.drain(True, remembered=False)
+    branches.drain(False, remembered=False)
+    assert written == []
+    branches.drain(True)
+    assert written == [True]

@@ -233,6 +233,23 @@ def test_it_takes_nothing_while_it_hands_over(town: Town) -> None:
     assert seen == [True] * 6
 
 
+def test_a_branch_that_is_killed_while_it_hands_over_takes_some_when_it_is_back(
+    town: Town,
+) -> None:
+    seen = []
+    for branch in ("b2", "b3"):
+        town[branch].members.before_take = lambda: seen.append(town["b1"].members.drained_at_start)
+    town["b1"].service.drain_and_wait(T)
+    assert seen == [False] * 6
+
+
+def test_what_was_drained_by_somebody_stays_so_over_restarts(town: Town) -> None:
+    drain(town)
+    assert town["b1"].members.drained_at_start
+    town["b1"].service.undrain_branch("b1", caller=OPERATOR, timeout_s=T)
+    assert not town["b1"].members.drained_at_start
+
+
 def test_handing_over_ends_in_time(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(draining, "LAST_RETRY_S", 0.01)
     for branch in ("b2", "b3"):
