@@ -64,7 +64,8 @@ class Events:
         """Follow the events of the cluster, or list those that have happened."""
         wanted = self._wanted(req.given)
         if not req.given.get("follow", True) or _prefers_list(req):
-            past = self._past(wanted, req.given.get("limit", LISTED))
+            limit = req.given.get("limit")
+            past = self._past(wanted, LISTED if limit is None else limit)
             answer(resp, [event_reply(each) for each in in_turns(past)])
             return
         resp.content_type = MEDIA_TYPE

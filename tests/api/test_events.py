@@ -115,6 +115,13 @@ def test_asked_for_its_head_it_ends(served: Served) -> None:
 # --- the past ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("query", ["follow=0", "follow=0&limit=", "follow=0&since="])
+def test_a_list_without_limits_is_that_of_the_latest(branch: FakeBranch, query: str) -> None:
+    tell(branch, *"ab")
+    listed = branch.client.simulate_get("/events/", query_string=query).json
+    assert [event["reason"] for event in listed] == ["a", "b"]
+
+
 def test_the_past_comes_first_if_it_is_asked_for(branch: FakeBranch, served: Served) -> None:
     tell(branch, *"abcd")
     with served.follow("/events/?limit=2") as follower:
