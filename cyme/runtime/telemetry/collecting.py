@@ -40,6 +40,9 @@ KEPT_S: Final = 3600.0
 #: Brokers that one branch listens to.
 LISTENERS_MAX: Final = 64
 
+#: Ledgers that one branch keeps; the one that was left longest ago makes room.
+LEDGERS_MAX: Final = 2 * LISTENERS_MAX
+
 LISTENER_STOP_S: Final = 2.0
 
 
@@ -121,7 +124,7 @@ class Collecting:
         self._default_broker = default_broker
         self._feed = feed
         self._collected: dict[str, Collected] = {}
-        self._seen_collecting: dict[tuple[str, BranchId], float] = {}
+        self._seen_collecting: dict[BranchId, float] = {}
         self._in_use: tuple[Mapping[str, Broker], Mapping[str, frozenset[BranchId]]] = ({}, {})
         self._is_outdated = True
         self._forgot_at = clock.monotonic()
@@ -171,7 +174,7 @@ class Collecting:
 
     def sources(self) -> set[BranchId]:
         """Return the branches that may have a ledger: those that collect, or did lately."""
-        return self.collectors() | {branch for _, branch in self._seen_collecting}
+        return self.collectors() | self._seen_collecting.keys()
 
     def _collector(self, key: str) -> BranchId | None:
         self._refresh()
@@ -194,7 +197,7 @@ class Collecting:
         for key, broker in self._in_use[0].items():
             branch = self._collector(key)
             if branch is not None:
-                self._seen_collecting[key, branch] = now
+                self._seen_collecting[branch] = now
             if branch == self._replica.branch_id and len(mine) < LISTENERS_MAX:
                 mine[key] = broker
         for key, broker in mine.items():
@@ -203,6 +206,7 @@ class Collecting:
             if key not in mine and collected.left_at is None:
                 collected.left_at = now
                 gevent.spawn(self._leave, collected)
+        self._make_room()
         self._forget(now)
 
     def _listen(self, key: str, broker: Broker) -> None:
@@ -224,13 +228,21 @@ class Collecting:
         if listener is not None:
             listener.stop(LISTENER_STOP_S)
 
+    def _make_room(self) -> None:
+        """Forget ledgers where there are too many."""
+        left = [
+            (each.left_at, key) for key, each in self._collected.items() if each.left_at is not None
+        ]
+        for _, key in sorted(left)[: max(0, len(self._collected) - LEDGERS_MAX)]:
+            del self._collected[key]
+
     def _forget(self, now: float) -> None:
         if now - self._forgot_at < FORGET_S:
             return
         self._forgot_at = now
         old = now - KEPT_S
         self._seen_collecting = {
-            key: seen for key, seen in self._seen_collecting.items() if seen > old
+            branch: seen for branch, seen in self._seen_collecting.items() if seen > old
         }
         for key, each in list(self._collected.items()):
             if each.left_at is not None and each.left_at < old:

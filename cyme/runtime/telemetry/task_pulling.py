@@ -102,12 +102,14 @@ class TaskPulling:
         while True:
             try:
                 page = ask(branch, after)
+                after = page.cursor
+                self._feed.put_task_events(page.events, left_out=page.left_out)
             except CymeError as exc:
                 logger.debug("no events of tasks from branch %s: %s", branch, exc.detail)
                 gevent.sleep(RETRY_S)
-                continue
-            after = page.cursor
-            self._feed.put_task_events(page.events, left_out=page.left_out)
+            except Exception:  # the top of a greenlet; it must go on
+                logger.exception("pulling the events of tasks from branch %s failed", branch)
+                gevent.sleep(RETRY_S)
 
     def _ask_here(self, _branch: BranchId, after: Cursor | None) -> TaskPage:
         return self._here.page(after, wait_s=WAIT_S)

@@ -105,6 +105,21 @@ def test_what_nobody_collects_any_more_is_forgotten_after_an_hour(town: Town) ->
     assert first.replica.branch_id not in other.service.telemetry.sources()
 
 
+def test_brokers_that_come_and_go_leave_a_bounded_number_of_ledgers(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "LEDGERS_MAX", 3)
+    house.members.change("b2", state=BranchState.FAILED)
+    for number in range(6):
+        broker = Broker(f"redis://127.0.0.1:6379/{number}")
+        house.service.put_app("brief", {"broker": broker}, caller=ADMIN, timeout_s=5.0)
+        judge(house)
+        house.clock.advance(1.0)
+    assert house.service.telemetry.ledgers().keys() == {
+        f"redis://127.0.0.1:6379/{number}" for number in (3, 4, 5)
+    }
+
+
 def test_workers_that_were_silent_for_an_hour_are_forgotten(town: Town) -> None:
     first, _ = collector(town)
     first.listeners.tell(BROKER, WorkerEvent("w1@b1", WALL_S, True))

@@ -215,3 +215,24 @@ def test_a_fault_ends_no_watching(alone: House, monkeypatch: pytest.MonkeyPatch)
     watched(alone)
     alone.service.telemetry.start()
     eventually(lambda: pulling._pulled)
+
+
+def test_a_fault_ends_no_pulling(alone: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = [RuntimeError("odd")]
+    page_really = feed_of(alone).page
+
+    def page(after: tuple[int, int] | None, *, wait_s: float) -> TaskPage:
+        if faults:
+            raise faults.pop()
+        return page_really(after, wait_s=wait_s)
+
+    monkeypatch.setattr(feed_of(alone), "page", page)
+    came = watched(alone)
+    alone.service.telemetry.start()
+    number = iter(range(10_000))
+
+    def sees() -> Any:
+        tell(alone, 1, first=next(number))
+        return came
+
+    eventually(sees)
