@@ -4,7 +4,8 @@
        body: a node or a list of them; size: "small" | "medium" | "large";
        actions: [{ label, kind: "primary" | "danger" | "plain", run(close), disabled, id }];
        run may be async: the button is busy meanwhile, a Problem is shown in the dialog, and the
-       dialog closes unless run returns false; an action without run only closes.
+       dialog closes unless run returns false; an action without run only closes. Enter in a
+       field of one line is as a press of the action that is primary or danger.
        done: a promise of what close(value) was given, undefined for Escape.
 
    await confirm({ title, body, action: "Delete", danger: true, typed: "w1" })  -> true or false
@@ -18,6 +19,7 @@
        run(values): may be async; a Problem's errors are shown at their fields, and focused. */
 
 import { fill, h, icon, uniqueId } from "./dom.js";
+import { toast } from "./toast.js";
 
 export function openDialog({ title, body, actions = [], size = "medium", onClose, busy = true }) {
   let result;
@@ -32,17 +34,22 @@ export function openDialog({ title, body, actions = [], size = "medium", onClose
   };
   const trouble = h("div", { class: "problem-place", role: "alert" });
   const foot = h("div", { class: "dialog-foot" });
+  let isBusy = false;
   const perform = async (action, button) => {
+    if (isBusy) return undefined;
     if (!action.run) return close(action.value);
     fill(trouble);
+    isBusy = busy;
     if (busy) setBusy(foot, button, true);
     try {
       const answer = await action.run(close);
       if (answer !== false && node.open) close(answer);
     } catch (error) {
-      if (error.name !== "AbortError") fill(trouble, problemBox(error));
+      if (!node.open) toast.problem(error);
+      else if (error.name !== "AbortError") fill(trouble, problemBox(error));
       action.onProblem?.(error);
     } finally {
+      isBusy = false;
       if (busy) setBusy(foot, button, false);
     }
     return undefined;
@@ -52,14 +59,13 @@ export function openDialog({ title, body, actions = [], size = "medium", onClose
       "button",
       {
         class: `button ${action.kind ?? "plain"}`,
-        type: action.submit ? "submit" : "button",
+        type: "button",
         disabled: action.disabled,
         id: action.id,
-        onclick: action.submit ? null : () => void perform(action, button),
+        onclick: () => void perform(action, button),
       },
-      action.label,
+      h("span", { class: "button-label" }, action.label),
     );
-    action.perform = () => perform(action, button);
     return button;
   });
   fill(foot, buttons);
@@ -88,6 +94,12 @@ export function openDialog({ title, body, actions = [], size = "medium", onClose
   node.addEventListener("click", (event) => {
     if (event.target === node && began === node) close();
   });
+  node.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || event.defaultPrevented) return;
+    if (!event.target.matches(".dialog-body input")) return;
+    event.preventDefault();
+    foot.querySelector(".button:is(.primary, .danger)")?.click();
+  });
   document.body.append(node);
   node.showModal();
   (node.querySelector("[autofocus]") ?? node.querySelector(".dialog-body :is(input, select, textarea)"))?.focus();
@@ -113,16 +125,13 @@ export async function confirm({ title, body, action = "Continue", danger = false
   input.addEventListener("input", () => {
     button.disabled = input.value.trim() !== typed;
   });
-  input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !button.disabled) button.click();
-  });
   if (!typed) button.focus();
   return (await opened.done) === true;
 }
 
 export async function ask({ title, lead, fields, submit = "Save", run, size = "medium", danger = false }) {
   const made = fields.map(field);
-  const form = h("form", { class: "form", novalidate: true }, lead && h("p", { class: "lead" }, lead), made.map((each) => each.node));
+  const form = h("div", { class: "form" }, lead && h("p", { class: "lead" }, lead), made.map((each) => each.node));
   const save = {
     label: submit,
     kind: danger ? "danger" : "primary",
@@ -147,12 +156,7 @@ export async function ask({ title, lead, fields, submit = "Save", run, size = "m
       first?.input.focus();
     },
   };
-  const opened = openDialog({ title, body: form, size, actions: [{ label: "Cancel" }, save] });
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    void save.perform();
-  });
-  return opened.done;
+  return openDialog({ title, body: form, size, actions: [{ label: "Cancel" }, save] }).done;
 }
 
 /** Returns a field of a form: { name, node, input, value(), say(trouble) }. */
@@ -223,7 +227,11 @@ export function problemBox(error) {
 }
 
 function setBusy(foot, button, isBusy) {
-  for (const each of foot.querySelectorAll("button")) each.toggleAttribute("inert", isBusy);
+  // Nothing is disabled: the button that was pressed keeps the focus.
+  for (const each of foot.querySelectorAll("button")) {
+    if (isBusy) each.setAttribute("aria-disabled", "true");
+    else each.removeAttribute("aria-disabled");
+  }
   button.toggleAttribute("aria-busy", isBusy);
   button.classList.toggle("busy", isBusy);
 }
