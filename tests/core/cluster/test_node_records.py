@@ -11,7 +11,7 @@ from cyme.core.cluster.effects import Absorb
 from cyme.core.cluster.items import PIDS_MAX, REASON_CHARS_MAX, InstanceNews, Item, key_of
 from cyme.core.cluster.messages import ITEMS_MAX, Items, Rumours
 from cyme.core.cluster.node import learning
-from cyme.core.cluster.node.ticking import ABSORB_S
+from cyme.core.cluster.node.ticking import ABSORB_S, FORGET_PERIOD_S
 from cyme.core.cluster.plausibility import EPOCH_JUMP_MAX
 from cyme.core.model import BranchId, Instance
 from cyme.core.status import InstanceState, InstanceStatus
@@ -323,6 +323,17 @@ def test_how_a_kept_worker_is_is_told_when_its_instance_is_taken_back() -> None:
     me.write(_mine(epoch=3))
     network.run(1.0)
     assert [each.epoch for each in _news(me)] == [1, 3]
+
+
+def test_how_the_worker_of_a_deleted_instance_ended_is_forgotten_soon() -> None:
+    network, me = _lone()
+    for name in ("w", "v"):
+        me.write(replace(known.instance(name), owner=BranchId("me"), home=BranchId("me")))
+        me.do(me.node.on_status(network.now, name, _status()))
+    me.write(replace(_mine(), deleted=True))
+    me.do(me.node.on_status(network.now, "w", _status(InstanceState.STOPPING)))
+    network.run(FORGET_PERIOD_S + 1.0)
+    assert me.node._statuses.keys() == {"v"}
 
 
 def test_news_of_a_deleted_instance_is_dropped_and_not_taken_in_again() -> None:

@@ -45,7 +45,7 @@ HELPERS = 3
 #: A record that was to be written and was not heard of any more is given up, in seconds.
 ABSORB_S = 30.0
 
-#: Whoever is gone for good is looked for so often, in seconds.
+#: Who and what is gone for good is looked for so often, in seconds.
 FORGET_PERIOD_S = 60.0
 
 
@@ -186,3 +186,9 @@ class Ticking(Listening):
         for branch in self._members.forget_gone(now):
             self._table.drop(("branch", branch))
             self._members_changed = True
+        # A worker is seen to end after its instance was deleted.
+        self._statuses = {
+            name: status
+            for name, status in self._statuses.items()
+            if (record := self._view.instance(name)) is None or not record.deleted
+        }
