@@ -14,17 +14,6 @@ export function readFilters(query, names) {
   return filters;
 }
 
-/** The filters as the query of an address, '' if there are none. */
-export function writeFilters(filters) {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(filters)) {
-    const text = Array.isArray(value) ? value.join(",") : value;
-    if (text) query.set(name, text);
-  }
-  const text = query.toString().replaceAll("%2C", ",").replaceAll("%3D", "=");
-  return text ? `?${text}` : "";
-}
-
 /** Whether anything is left out by the filters. */
 export function isFiltering(filters) {
   return Object.values(filters).some((value) => value.length > 0);
