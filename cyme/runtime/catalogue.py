@@ -5,6 +5,7 @@ Nothing here waits or switches greenlets. What is read is never older than what 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -27,7 +28,7 @@ class Catalogue:
         self._queues: dict[str, dict[str, Queue]] = {}
         self._names_by_app: dict[str, set[str]] = {}
         self._owned: dict[str, set[str]] = {}
-        self._queues_held = 0
+        self._counts: Counter[tuple[type[Record], bool]] = Counter()
 
     # --- apps -----------------------------------------------------------------------------------
 
@@ -112,21 +113,21 @@ class Catalogue:
         """Tell whether a record is what is known under its key."""
         return self.same(record) == record
 
-    def count(self, kind: type[Record]) -> int:
-        """Return how many records of a kind there are, tombstones included."""
-        if kind is App:
-            return len(self._apps)
-        return len(self._instances) if kind is Instance else self._queues_held
+    def count(self, kind: type[Record], *, deleted: bool) -> int:
+        """Return how many records of a kind there are: the tombstones, or the others."""
+        return self._counts[kind, deleted]
 
     def _put(self, record: Record) -> None:
         """Have a record take the place of the one of its key."""
+        before = self.same(record)
+        if before is not None:
+            self._counts[type(before), before.deleted] -= 1
+        self._counts[type(record), record.deleted] += 1
         match record:
             case App():
                 self._apps[record.name] = record
             case Queue():
-                its_queues = self._queues.setdefault(record.app, {})
-                self._queues_held += record.name not in its_queues
-                its_queues[record.name] = record
+                self._queues.setdefault(record.app, {})[record.name] = record
             case Instance():
                 self._put_instance(record)
 
@@ -143,12 +144,12 @@ class Catalogue:
     def _remove(self, tombstones: Sequence[Record]) -> None:
         """Forget tombstones that are known."""
         for record in tombstones:
+            self._counts[type(record), True] -= 1
             match record:
                 case App():
                     del self._apps[record.name]
                 case Queue():
                     del self._queues[record.app][record.name]
-                    self._queues_held -= 1
                     if not self._queues[record.app]:
                         del self._queues[record.app]
                 case Instance():

@@ -33,7 +33,8 @@ TOMBSTONE_S = 7 * 24 * 3600.0
 #: Records of other branches that are taken in at a time.
 ABSORBED_MAX = 1000
 
-#: With so many records of a kind none of other branches is taken in beside them.
+#: With so many records of a kind none of other branches is taken in beside them; with so many
+#: tombstones of a kind no other tombstone. What is deleted takes no room of what is not.
 HELD_MAX: Mapping[type[Record], int] = {App: 10_000, Instance: 100_000, Queue: 100_000}
 
 #: Records are stamped with a clock that may be ahead of this one's by so much, in seconds.
@@ -84,8 +85,8 @@ class Replica(Catalogue):
         self.apply(self._store.load())
         self.loaded = True
         logger.info(
-            "Read %d apps, %d instances and %d queues, tombstones included",
-            *(self.count(kind) for kind in (App, Instance, Queue)),
+            "Read %d apps, %d instances and %d queues",
+            *(self.count(kind, deleted=False) for kind in (App, Instance, Queue)),
         )
 
     def listen(self, listener: Listener) -> None:
@@ -246,7 +247,11 @@ class Replica(Catalogue):
         """
         now = self._clock.wall()
         ahead_ms = (now + CLOCK_AHEAD_S_MAX) * 1000
-        room = {kind: most - self.count(kind) for kind, most in HELD_MAX.items()}
+        room = {
+            (kind, deleted): most - self.count(kind, deleted=deleted)
+            for kind, most in HELD_MAX.items()
+            for deleted in (False, True)
+        }
         accepted = []
         for record in records:
             known = self.same(record)
@@ -258,10 +263,11 @@ class Replica(Catalogue):
                 self._tell_dropped("it is stamped more than a day ahead of the clock here")
                 continue
             if known is None:
-                if room[type(record)] <= 0:
+                kind = type(record), record.deleted
+                if room[kind] <= 0:
                     self._tell_dropped("there are too many to hold")
                     continue
-                room[type(record)] -= 1
+                room[kind] -= 1
             accepted.append(record)
         return accepted
 

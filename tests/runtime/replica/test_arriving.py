@@ -74,7 +74,7 @@ def test_holds_a_bounded_number_of_each_kind(
         records.instance("w2"),
         *queues[2:],
     ]
-    assert [replica.count(kind) for kind in (App, Instance, Queue)] == [2, 1, 3]
+    assert [replica.count(kind, deleted=False) for kind in (App, Instance, Queue)] == [2, 1, 3]
     assert replica.absorb([TAKEN], 1.0) == [], "what is known may change"
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
         "dropped records of other branches: 1, the last as: there are too many to hold"
@@ -84,13 +84,27 @@ def test_holds_a_bounded_number_of_each_kind(
     assert "dropped records of other branches: 5, the last as" in caplog.text
 
 
-def test_room_is_made_by_forgetting(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_deleted_takes_no_room_of_what_is_there(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "HELD_MAX", {App: 1, Instance: 1, Queue: 1})
     replica.commit([queue_tombstone(QUEUE, replica.next_stamp(), WALL_S)], 1.0)
-    other = records.queue("other")
-    assert replica.absorb([other], 1.0) == [other]
-    replica.prune(WALL_S + TOMBSTONE_S + 1)
+    other, third = records.queue("other"), records.queue("third")
     assert replica.absorb([other], 1.0) == []
+    assert replica.absorb([third], 1.0) == [third]
+
+
+def test_room_for_tombstones_is_made_by_forgetting(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HELD_MAX", {App: 1, Instance: 1, Queue: 1})
+    replica.commit([queue_tombstone(QUEUE, replica.next_stamp(), WALL_S)], 1.0)
+    assert replica.count(Queue, deleted=True) == 1
+    gone = queue_tombstone(records.queue("gone"), Stamp(1, 0, "b2"), WALL_S)
+    assert replica.absorb([gone], 1.0) == [gone]
+    replica.prune(WALL_S + TOMBSTONE_S + 1)
+    assert replica.count(Queue, deleted=True) == 0
+    assert replica.absorb([gone], 1.0) == []
 
 
 def test_what_no_database_stores_spoils_nothing_else(
