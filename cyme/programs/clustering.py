@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import gevent
 import psutil
 from gevent.threadpool import ThreadPool
 
@@ -40,6 +41,9 @@ logger = logging.getLogger(__name__)
 
 #: The start waits so long for other branches, in seconds; more than the node takes at most.
 JOIN_TIMEOUT_S = 10.0
+
+#: The end waits so long for a small file that is being written, in seconds.
+WRITER_STOP_TIMEOUT_S = 2.0
 
 #: Up to so many branches survey their workers as often as they were told.
 BRANCHES_UNSTRETCHED = 10
@@ -77,8 +81,9 @@ class OneByOne:
         return result
 
     def stop(self) -> None:
-        """End the thread."""
-        self._thread.kill()
+        """End the thread; one that waits for a disk is left to it."""
+        with gevent.Timeout(WRITER_STOP_TIMEOUT_S, False):
+            self._thread.kill()
 
 
 class Clustering:

@@ -98,13 +98,13 @@ class PidFile:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as exc:
-            raise SettingsError(
-                f"--pidfile: {self._path} cannot be written ({exc.strerror or exc})."
-            ) from exc
+            raise self._unwritable(exc) from exc
         try:
             self._take(descriptor)
-        except BaseException:
+        except BaseException as exc:
             os.close(descriptor)
+            if isinstance(exc, OSError):
+                raise self._unwritable(exc) from exc
             raise
         self._descriptor = descriptor
 
@@ -133,6 +133,12 @@ class PidFile:
             ) from exc
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def _unwritable(self, error: OSError) -> SettingsError:
+        return SettingsError(
+            f"--pidfile: {self._path} cannot be written ({error.strerror or error}). Name another "
+            "file, on a disk that has room."
+        )
 
 
 def become(uid: int | None, gid: int | None) -> None:

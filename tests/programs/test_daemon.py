@@ -108,3 +108,8 @@ def test_a_pid_file_cannot_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "pid").symlink_to(tmp_path / "target")
     with pytest.raises(SettingsError, match="cannot be written"):
         PidFile(tmp_path / "pid").write()
+
+
+def test_a_pid_file_that_cannot_hold_a_number_is_refused() -> None:
+    with pytest.raises(SettingsError, match="/dev/null cannot be written"):
+        PidFile(Path("/dev/null")).write()
