@@ -84,8 +84,10 @@ def test_the_overview_tells_what_needs_somebody_and_what_waits(
           const { live } = await import("/admin/static/js/live.js");
           const set = live.vitals.set.bind(live.vitals);
           live.vitals.set = (told) => set({ ...told, alerts: [alert], queues: [queue],
+            missing: ["branch2"], as_of: new Date((1e9 + 10 * 60 + 2) * 1000).toISOString(),
             tasks: { ...told.tasks, succeeded: 100, failed: 25, retried: 0, rate: 12.5,
-                     series: Array.from({ length: 60 }, (_, i) => [1e9 + 10 * i, 100, i]) } });
+              series: Array.from({ length: 61 }, (_, i) => [1e9 + 10 * i, i < 60 ? 100 : 1, i]),
+            } });
           live.vitals.set(live.vitals.get());
         }""",
         [alert, queue],
@@ -99,7 +101,8 @@ def test_the_overview_tells_what_needs_somebody_and_what_waits(
     expect(page.locator(".tiles")).to_contain_text("12,345")
     expect(page.locator(".tiles")).to_contain_text("20 %")
     expect(page.get_by_role("row", name=re.compile("emails"))).to_contain_text("12,345")
-    chart = page.get_by_role("img", name=re.compile("Tasks a second"))
+    expect(page.get_by_text("No figures came from branch2")).to_be_visible()
+    chart = page.get_by_role("img", name=re.compile("Succeeded 10.s now"))
     chart.focus()
     page.keyboard.press("ArrowLeft")
     expect(page.locator(".chart-tip")).to_contain_text("Succeeded 10/s")

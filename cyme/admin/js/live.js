@@ -5,6 +5,7 @@
        store.subscribe(({ changed, gone }) => {})  -> unsubscribe; sets of keys
        store.put(row)   store.drop(key)            what a write of this page returned, at once
        store.key(row)   the name; of a queue "app/name"; of a branch the id
+       the row of a branch has a member more, heard_at: when it was heard last, by this machine's clock
    live.vitals, live.status, live.hello                      values:
        value.get()   value.subscribe((value) => {})  -> unsubscribe
        status: "connecting" | "live" | "polling" (no stream: looked at now and then) | "lost"
@@ -184,6 +185,9 @@ class Events extends Told {
   }
 }
 
+/** How long ago grows while a row stands here; when does not. */
+const heardAt = (row) => ({ ...row, heard_at: Date.now() / 1000 - row.heard_s });
+
 const idOf = (event) => event.id ?? `${event.branch ?? ""}:${event.seq}:${event.at}`;
 
 class Live {
@@ -267,7 +271,7 @@ class Live {
       }
     };
     await Promise.all([
-      list("branches", "/branches/?details=1", (rows) => this.branches.replace(rows)),
+      list("branches", "/branches/?details=1", (rows) => this.branches.replace(rows.map(heardAt))),
       list("apps", "/?details=1", (rows) => this.apps.replace(rows)),
       list("instances", "/instances/?details=1", (rows) => this.instances.replace(rows)),
       list("queues", "/queues/?details=1", (rows) => this.queues.replace(rows)),
@@ -294,7 +298,7 @@ class Live {
     on("instance-gone", ({ name }) => this.instances.drop(name));
     on("app", (row) => this.apps.put(row));
     on("app-gone", ({ name }) => this.apps.drop(name));
-    on("branch", (row) => this.branches.put(row));
+    on("branch", (row) => this.branches.put(heardAt(row)));
     on("queue", (row) => this.queues.put(row));
     on("queue-gone", ({ app, name }) => this.queues.drop(`${app}/${name}`));
     on("vitals", (vitals) => this.vitals.set(vitals));

@@ -37,9 +37,9 @@ function mountAll(root, { api, live, go, href, query, setQuery, session }) {
       { id: "instances", label: "Instances", align: "end", first: "down", value: instances, render: (row) => link(figure(instances(row)), href("instances", { branch: row.id })) },
       { id: "load", label: "Load", align: "end", first: "down", value: load, render: (row) => figure(load(row)) },
       { id: "lag", label: "Lag", align: "end", first: "down", hide: "medium", value: lag, render: (row) => lagCell(lag(row)) },
-      { id: "memory", label: "Memory", align: "end", first: "down", hide: "medium", value: memory, render: (row) => bytes(memory(row)) },
+      { id: "memory", label: "Own memory", align: "end", first: "down", hide: "medium", value: memory, render: (row) => bytes(memory(row)) },
       { id: "version", label: "Version", hide: "narrow", value: (row) => row.version },
-      { id: "heard", label: "Heard", align: "end", hide: "narrow", value: (row) => Math.round(row.heard_s), render: (row) => (row.id === session.branch ? NOTHING : `${duration(Math.round(row.heard_s))} ago`) },
+      { id: "heard", label: "Heard", align: "end", hide: "narrow", value: heardValue, render: (row) => (row.id === session.branch ? NOTHING : heardCell(row)) },
       {
         id: "page", label: "", name: "Its own page", align: "end", sortable: false, value: (row) => row.url,
         render: (row) => row.url && row.id !== session.branch && outside("Its page", `${row.url}/admin/`),
@@ -93,6 +93,13 @@ function mountAll(root, { api, live, go, href, query, setQuery, session }) {
     ends.forEach((end) => end());
     table.destroy();
   };
+}
+
+/** Whoever is alive is heard all the time; of the others it counts when that was last. */
+const heardValue = (row) => (row.state === "alive" ? Number.MAX_SAFE_INTEGER : row.heard_at);
+
+function heardCell(row) {
+  return row.state === "alive" ? "just now" : time(row.heard_at, "ago");
 }
 
 const stateWatch = (row) => `${row.state} ${row.drained} ${row.accused_by}`;
@@ -183,7 +190,8 @@ function detailsOf(latest, { live, href, session }) {
     ["Since", () => time(row().since, "ago"), () => row().since],
     ["Load", () => figure(vitals()?.load ?? row().load)],
     ["Lag of its hub", () => lagCell(lag()), () => duration(lag())],
-    ["Memory of its workers", () => bytes(vitals()?.memory_bytes)],
+    ["Own memory", () => bytes(vitals()?.memory_bytes)],
+    ["Memory of its workers", () => bytes(workersMemory(live, row().id))],
     ["Instances", () => link(plural(instances(), "instance"), href("instances", { branch: row().id })), instances],
     ["Room", () => (row().capacity ? `${plural(row().capacity, "instance")}, ${percent(instances() / row().capacity)} used` : NOTHING)],
     ["Events", () => link("What happened here", href("events", { branch: row().id })), () => ""],
@@ -203,6 +211,12 @@ function detailsOf(latest, { live, href, session }) {
     { panel: panel({ title: "How it does" }, doing.node), update: doing.update },
     { panel: panel({ title: "What it is" }, being.node), update: being.update },
   ];
+}
+
+function workersMemory(live, id) {
+  const all = live.instances.all().filter((each) => each.branch === id && each.pids.length);
+  const told = all.map((each) => live.usage(each.name)?.memory_bytes).filter((each) => each !== null && each !== undefined);
+  return all.length && !told.length ? null : told.reduce((sum, each) => sum + each, 0);
 }
 
 function quoted(text) {

@@ -1,12 +1,12 @@
 /* How the cluster does, at a glance: what needs somebody, how much is done, what waits. */
 
 import { seriesChart, shareBar } from "../chart.js";
-import { fill, h, icon, write } from "../dom.js";
+import { fill, h, icon, refill, write } from "../dom.js";
 import { eventRow } from "../event-row.js";
-import { bytes, count, figure, oldestWait, percent, plural, rate } from "../format.js";
+import { bytes, count, figure, millis, oldestWait, percent, plural, rate } from "../format.js";
 import { firstSteps } from "../first-steps.js";
 import { alertList } from "../alert-list.js";
-import { link, meter, panel, screenHead } from "../parts.js";
+import { link, meter, notice, panel, screenHead } from "../parts.js";
 import { createTable } from "../table.js";
 
 export const title = "Overview";
@@ -25,10 +25,10 @@ export async function mount(root, context) {
   root.append(head, place);
   await live.ready;
   if (signal.aborted) return undefined;
-  const parts = [steps(context), alerts(context), tiles(context), throughput(context), states(context), queues(context), events(context)];
-  const [guide, alerting, figures, chart, bar, deepest, latest] = parts;
+  const parts = [steps(context), alerts(context), silent(context), tiles(context), throughput(context), states(context), queues(context), events(context)];
+  const [guide, alerting, missing, figures, chart, bar, deepest, latest] = parts;
   fill(
-    place, alerting.node, guide.node, figures.node, chart.node,
+    place, alerting.node, guide.node, missing.node, figures.node, chart.node,
     h("div", { class: "columns" }, h("div", { class: "stack" }, bar.node, deepest.node), latest.node),
   );
   const update = () => {
@@ -63,6 +63,23 @@ function alerts({ live, href, session }) {
       const found = live.vitals.get()?.alerts ?? [];
       node.hidden = found.length === 0;
       list.update(found);
+    },
+  };
+}
+
+/** Tells whose figures did not come, so that nobody takes the sums below for the whole. */
+function silent({ live }) {
+  const node = h("div", { role: "status" });
+  return {
+    node,
+    update: () => {
+      const names = live.vitals.get()?.missing ?? [];
+      node.hidden = names.length === 0;
+      refill(node, names, () => names.length > 0 && notice({
+        kind: "warn",
+        title: `No figures came from ${names.join(", ")}`,
+        body: "What their workers do is not counted below, and queues that they look after may be left out. The others go on.",
+      }));
     },
   };
 }
@@ -115,8 +132,10 @@ function throughput({ live }) {
   return {
     node,
     update: () => {
-      const series = live.vitals.get()?.tasks?.series ?? [];
-      const step = series.length > 1 ? series[1][0] - series[0][0] : 10;
+      const { tasks, as_of } = live.vitals.get() ?? {};
+      const step = tasks?.series.length > 1 ? tasks.series[1][0] - tasks.series[0][0] : 10;
+      // A span that is not over holds too little, and would be drawn as a fall.
+      const series = (tasks?.series ?? []).filter(([at]) => (at + step) * 1000 <= millis(as_of));
       chart.update(series.map(([at, succeeded, failed]) => [at, failed / step, succeeded / step]));
       const isQuiet = series.every(([, succeeded, failed]) => !succeeded && !failed);
       none.hidden = !isQuiet;
