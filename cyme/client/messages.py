@@ -10,6 +10,8 @@ from urllib.parse import quote, urlencode
 
 from cyme.client.errors import Timeout
 
+_SEGMENTS_BEFORE_URL = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -37,8 +39,8 @@ class Request:
         return f"{self.path}?{self.query}" if self.query else self.path
 
     def __str__(self) -> str:
-        """Return what may be told in an error: a query can hold secrets, a path none."""
-        return f"{self.method} {self.path}"
+        """Return what may be told in an error: no query and no queued URL, which hold secrets."""
+        return f"{self.method} {_without_url(self.path)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,13 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Close the connections that are kept."""
+
+
+def _without_url(path: str) -> str:
+    """Return a path, cut where the URL begins that it queues (``/<app>/queue/<queue>/<url>``)."""
+    segments = path.split("/", _SEGMENTS_BEFORE_URL)
+    queues_url = len(segments) > _SEGMENTS_BEFORE_URL and segments[2] == "queue"
+    return "/".join([*segments[:_SEGMENTS_BEFORE_URL], "..."]) if queues_url else path
 
 
 def path_of(*segments: str) -> str:

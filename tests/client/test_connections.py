@@ -18,6 +18,7 @@ from cyme.client import (
     NotFound,
     Timeout,
 )
+from cyme.client.tasks import queue_url
 from tests.api.branch import FakeBranch
 from tests.certificates import self_signed
 from tests.client.server import closes, head, problem, says, sends, serving, trickles, waits
@@ -200,6 +201,17 @@ def test_takes_the_environment_only_when_asked_to() -> None:
         assert client.all() == []
         assert server.asked[0].headers["authorization"] == "Bearer t"
     assert Client.from_environment({}).url == "http://127.0.0.1:8000"
+
+
+def test_an_error_tells_nothing_of_a_url_that_was_queued() -> None:
+    url = "http://me:hush@host/hush?token=hush"
+    with serving(closes) as server, Client(server.url, retries=0) as client:
+        with pytest.raises(ConnectionFailed) as caught:
+            queue_url(client.calls, "shop", "mails", url)
+        assert caught.value.request == "GET /shop/queue/mails/..."
+        assert "hush" not in f"{caught.value}"
+        with pytest.raises(ConnectionFailed, match="GET /queue/queues/queue/ "):
+            client.ask("GET", "/queue/queues/queue/")
 
 
 def test_leaves_no_socket_behind() -> None:
