@@ -210,7 +210,7 @@ def test_an_error_tells_nothing_of_a_url_that_was_queued() -> None:
             queue_url(client.calls, "shop", "mails", url)
         assert caught.value.request == "GET /shop/queue/mails/..."
         assert "hush" not in f"{caught.value}"
-        with pytest.raises(ConnectionFailed, match="GET /queue/queues/queue/ "):
+        with pytest.raises(ConnectionFailed, match="GET /queue/queues/queue/:"):
             client.ask("GET", "/queue/queues/queue/")
 
 
