@@ -21,6 +21,7 @@ from cyme.core.pools import POOLS, Pool
 from cyme.core.worker_options import read_arguments
 from cyme.core.worker_settings import read_settings
 from cyme.core.workers import Launch
+from cyme.errors import InvalidRequest
 
 #: Cyme's own Celery application, which also holds the task that requests a queued URL.
 OWN_APP = "cyme.tasks"
@@ -216,12 +217,22 @@ def _declarations(queues: Sequence[Queue]) -> Mapping[str, str]:
             "exchange": queue.exchange,
             "exchange_type": queue.exchange_type,
             "routing_key": queue.routing_key,
-            "options": json.loads(queue.options) if queue.options is not None else None,
+            "options": _options(queue),
         }
         for queue in queues
         if not queue.is_plain
     ]
     return {"CYME_QUEUES": json.dumps(declared)} if declared else {}
+
+
+def _options(queue: Queue) -> object:
+    """Return the options of a declaration, which another branch may have written."""
+    try:
+        return None if queue.options is None else json.loads(queue.options)
+    except ValueError as exc:
+        raise InvalidRequest.of(
+            "options", f"of the queue {queue.name!r} are no JSON; declare it anew"
+        ) from exc
 
 
 def _digest(

@@ -6,6 +6,7 @@ its worker is found running at the start. It leaves when nothing of it is left h
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,8 @@ from cyme.runtime.guests import Guests
 from cyme.runtime.intents import concerned
 from cyme.runtime.journal import Journal
 from cyme.runtime.replica import Replica
+
+logger = logging.getLogger(__name__)
 
 #: Who comes here from elsewhere, or goes there, is told of; a guest was never here.
 _MOVES_AWAY = frozenset({Care.OURS, Care.HELD})
@@ -92,16 +95,22 @@ class Custody:
         stale, self._stale = self._stale, set()
         stale.update(name for name, each in self._charges.items() if each.care is Care.HELD)
         for name in stale:
-            record = self._replica.instance_or_tombstone(name)
-            charge = self._charges.get(name)
-            care = self._guests.care(name, charge, may_act=self._may_act())
-            if charge is None:
-                if record is None or record.deleted or care is Care.GONE:
-                    continue
-                charge = self._take_charge(record, care)
-                if (process := self._adoption.of_stranger(name)) is not None:
-                    self._take_over(charge, process)
-            self._care_for(charge, record, care)
+            try:
+                self._refresh_one(name)
+            except Exception:  # one instance must not cost the others their place
+                logger.exception("reading what is wished of instance %s failed", name)
+
+    def _refresh_one(self, name: str) -> None:
+        record = self._replica.instance_or_tombstone(name)
+        charge = self._charges.get(name)
+        care = self._guests.care(name, charge, may_act=self._may_act())
+        if charge is None:
+            if record is None or record.deleted or care is Care.GONE:
+                return
+            charge = self._take_charge(record, care)
+            if (process := self._adoption.of_stranger(name)) is not None:
+                self._take_over(charge, process)
+        self._care_for(charge, record, care)
 
     def _note_change(
         self,
