@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cyme.cli.exits import Exit
 from cyme.cli.faults import CommandFailed, exit_of, told
 from cyme.cli.reading import instance
+from cyme.client.calls import value_of
 from cyme.client.errors import ClientError, ConnectionFailed, PreconditionFailed
 from cyme.client.messages import path_of
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from cyme.cli.text.tables import Row
 
 ASYNC = "!"
+
+#: What a branch answers where nothing is new.
+_OK = 200
+_CREATED = "created"
+_AS_GIVEN = "there already, and has what is given here"
 MOVE_TIMEOUT_S = 75.0
 
 
@@ -27,8 +33,8 @@ def create_app(session: Session, name: str, members: Mapping[str, Any], *, may_e
         CommandFailed: It exists, and may not.
     """
     members = _with_broker(session, members)
-    written = _created(session, "app", (name,), members, may_exist=may_exist)
-    session.say(_done(session, f"The app {name} is created."))
+    written, is_new = _created(session, "app", (name,), members, may_exist=may_exist)
+    session.say(_done(session, f"The app {name} is {_CREATED if is_new else _AS_GIVEN}."))
     return written
 
 
@@ -42,6 +48,7 @@ def create_instance(
     """
     members = _with_broker(session, members)
     written: Row
+    is_new = True
     if name is None:
         collection = (app, "instances", *((ASYNC,) if session.given.nowait else ()))
         written = session.calls.value(
@@ -52,11 +59,12 @@ def create_instance(
             is_idempotent=True,
         )
     else:
-        written = _created(
+        written, is_new = _created(
             session, "instance", (app, "instances", name), members, may_exist=may_exist
         )
     where = f" on the branch {written['branch']}" if written.get("branch") else ""
-    session.say(_done(session, f"The instance {written['name']} is created{where}."))
+    told = f"{_CREATED}{where}" if is_new else _AS_GIVEN
+    session.say(_done(session, f"The instance {written['name']} is {told}."))
     return written
 
 
@@ -68,8 +76,11 @@ def create_queue(
     Raises:
         CommandFailed: It exists, and may not.
     """
-    written = _created(session, "queue", (app, "queues", name), members, may_exist=may_exist)
-    session.say(_done(session, f"The queue {name} of the app {app} is declared."))
+    written, is_new = _created(
+        session, "queue", (app, "queues", name), members, may_exist=may_exist
+    )
+    told = "declared" if is_new else _AS_GIVEN
+    session.say(_done(session, f"The queue {name} of the app {app} is {told}."))
     return written
 
 
@@ -211,7 +222,7 @@ def each_of(
     if not codes:
         return Exit.OK
     if done:
-        session.warn(f"{done} of {len(things)} are done, {len(codes)} are not.")
+        session.warn(f"Done: {done} of {len(things)}. Not done: {len(codes)}.")
         return Exit.PARTLY
     return codes[0]
 
@@ -223,10 +234,11 @@ def _created(
     members: Mapping[str, Any],
     *,
     may_exist: bool,
-) -> Row:
+) -> tuple[Row, bool]:
+    """Write what may exist, and return it and whether it is new, as far as that is known."""
     headers = {} if may_exist else {"If-None-Match": "*"}
     try:
-        written: Row = session.calls.value(
+        reply = session.calls.ask(
             "PUT", _path(session, *segments), members=members, headers=headers
         )
     except PreconditionFailed as exc:
@@ -235,7 +247,7 @@ def _created(
             "NAME=VALUE' changes it.",
             Exit.CONFLICT,
         ) from exc
-    return written
+    return value_of(reply), reply.status != _OK
 
 
 def _delete(session: Session, segments: tuple[str, ...], *, force: bool) -> None:

@@ -66,7 +66,14 @@ def form_of(session: Session) -> Form:
     return Form(name)
 
 
-def print_rows(session: Session, kind: Kind, rows: Sequence[Row], *, single: bool = False) -> None:
+def print_rows(
+    session: Session,
+    kind: Kind,
+    rows: Sequence[Row],
+    *,
+    single: bool = False,
+    is_part: bool = False,
+) -> None:
     """Print things of one kind.
 
     Args:
@@ -74,6 +81,7 @@ def print_rows(session: Session, kind: Kind, rows: Sequence[Row], *, single: boo
         kind: What they are.
         rows: The things.
         single: Whether one was asked for by its name.
+        is_part: Whether others may be there that were not asked for.
     """
     form = form_of(session)
     if form.name == "name":
@@ -84,7 +92,7 @@ def print_rows(session: Session, kind: Kind, rows: Sequence[Row], *, single: boo
         session.out_lines(table_of(session, kind, rows, form))
     else:
         of_app = f" of the app {session.given.app}" if session.given.app else ""
-        session.say(f"There are no {kind.plural}{of_app}.")
+        session.say(f"There are no {'such ' if is_part else ''}{kind.plural}{of_app}.")
 
 
 def table_of(session: Session, kind: Kind, rows: Sequence[Row], form: Form) -> Iterable[str]:

@@ -26,12 +26,12 @@ class Wanted:
     Attributes:
         names: These; all if empty.
         labels: Only those with these labels.
-        queue: Tasks of this queue.
+        queue: Tasks of this queue; instances and consumers that take from it.
         state: Those in this state.
         text: Tasks in which this is found.
         limit: So many tasks or events at most.
-        branch: Tokens of this branch; instances on it.
-        with_vitals: Whether queues come with their depths and rates.
+        branch: Tokens and events of this branch; instances on it.
+        with_vitals: Whether queues come with depths and rates, branches with their load.
     """
 
     names: Sequence[str] = ()
@@ -93,6 +93,8 @@ def _instances(session: Session, wanted: Wanted) -> list[Row]:
         rows = session.get(*((app,) if app else ()), "instances", **_DETAILS)
     if wanted.branch is not None:
         rows = [row for row in rows if row.get("branch") == wanted.branch]
+    if wanted.queue is not None:
+        rows = [row for row in rows if wanted.queue in (row.get("queues") or ())]
     return rows
 
 
@@ -132,7 +134,8 @@ def _app_of_queue(session: Session, name: str) -> str:
 def _branches(session: Session, wanted: Wanted) -> list[Row]:
     if not wanted.names:
         rows: list[Row] = session.get("branches", **_DETAILS)
-        return rows
+        loads = vitals(session).get("branches", {}) if wanted.with_vitals else {}
+        return [{**row, **loads.get(row["id"], {})} for row in rows]
     return [_one(session, ("branches",), name) for name in wanted.names]
 
 
@@ -142,6 +145,7 @@ def _consumers(session: Session, wanted: Wanted) -> list[Row]:
          "instance": row["name"], "queue": queue}
         for row in _instances(session, wanted)
         for queue in row.get("queues") or ()
+        if wanted.queue in {None, queue}
     ]  # fmt: skip
 
 
@@ -158,7 +162,7 @@ def _tasks(session: Session, wanted: Wanted) -> list[Row]:
 def _events(session: Session, wanted: Wanted) -> list[Row]:
     rows: list[Row] = session.get(
         "events", follow=0, app=session.given.app, limit=wanted.limit,
-        instance=",".join(wanted.names) or None,
+        instance=",".join(wanted.names) or None, branch=wanted.branch,
     )  # fmt: skip
     return rows
 

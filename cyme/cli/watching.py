@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cyme.cli import kinds
@@ -18,7 +17,15 @@ from cyme.cli.printing import Form, form_of, print_data
 from cyme.cli.reading import Wanted, has_labels, rows_of
 from cyme.cli.text.clean import columns_of, one_line
 from cyme.cli.text.tables import Column, Row, table_lines
-from cyme.client.errors import BadReply, InvalidRequest, NotFound, NotSupported
+from cyme.client.errors import (
+    BadReply,
+    ConnectionFailed,
+    InvalidRequest,
+    NotFound,
+    NotSupported,
+    Timeout,
+    Unavailable,
+)
 from cyme.client.events import Event
 from cyme.client.info import plain
 from cyme.client.streams import EventStream
@@ -28,13 +35,16 @@ if TYPE_CHECKING:
 
 POLL_S = 2.0
 
-#: What a stream tells rows of, and what is asked for again at intervals.
+#: What a stream tells rows of; the rest, such as depths of queues, is asked for at intervals.
 _STREAMED: Mapping[Kind, str] = {
     kinds.INSTANCES: "instance",
     kinds.APPS: "app",
-    kinds.QUEUES: "queue",
     kinds.BRANCHES: "branch",
 }
+
+_RESTLESS = frozenset(
+    {"as_of", "heard_s", "load", "hub_lag_s", "memory_bytes", "oldest_s", "in_rate", "out_rate"}
+)
 
 
 def watch_rows(session: Session, kind: Kind, wanted: Wanted) -> None:
@@ -44,7 +54,8 @@ def watch_rows(session: Session, kind: Kind, wanted: Wanted) -> None:
 
         instances = ",".join(wanted.names) or None
         limit = wanted.limit or EVENTS_FIRST
-        follow(session, {"app": session.given.app, "instance": instances, "limit": limit})
+        filters = {"app": session.given.app, "instance": instances, "branch": wanted.branch}
+        follow(session, {**filters, "limit": limit})
         return
     rows = rows_of(session, kind, wanted)
     printer = _Printer(session, kind, rows)
@@ -80,16 +91,25 @@ def _is_wanted(row: Row, kind: Kind, wanted: Wanted) -> bool:
         (not wanted.names or row.get(kind.key) in wanted.names)
         and has_labels(row, wanted.labels)
         and wanted.branch in {None, row.get("branch")}
-        and wanted.state in {None, row.get("state")}
+        and (wanted.state is None or wanted.state.lower() == str(row.get("state")).lower())
+        and (wanted.queue is None or wanted.queue in (row.get("queues") or ()))
     )
 
 
 def _polled(session: Session, kind: Kind, wanted: Wanted, rows: Sequence[Row]) -> Iterator[Row]:
     """Yield what differs from one list to the next; a limit on the first holds for all."""
     seen = _by_name(kind, rows)
+    is_away = False
     while True:
         time.sleep(POLL_S)
-        now = _by_name(kind, rows_of(session, kind, replace(wanted)))
+        try:
+            now = _by_name(kind, rows_of(session, kind, wanted))
+        except (ConnectionFailed, Timeout, Unavailable) as exc:
+            if not is_away:
+                session.warn(f"{exc.detail} It is asked again.")
+            is_away = True
+            continue
+        is_away = False
         for name, row in now.items():
             if _what_matters(row) != _what_matters(seen.get(name)):
                 yield row
@@ -104,8 +124,7 @@ def _by_name(kind: Kind, rows: Iterable[Row]) -> dict[str, Row]:
 
 def _what_matters(row: Row | None) -> str:
     """Return a row without what changes at every look."""
-    left_out = {"as_of", "heard_s", "load", "hub_lag_s"}
-    return json.dumps({name: row[name] for name in row if name not in left_out} if row else None)
+    return json.dumps({name: row[name] for name in row if name not in _RESTLESS} if row else None)
 
 
 class _Printer:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from cyme.cli import kinds, logging_out, watching
+from cyme.cli import kinds, logging_out, reading, watching
 from cyme.cli.exits import Exit
 from cyme.cli.logging_out import LogPrinter, Source, _in_order
 from cyme.cli.moments import later_in, since_in
@@ -22,6 +22,7 @@ from cyme.cli.reading import Wanted
 from cyme.cli.session import Session
 from cyme.client.errors import ConnectionFailed, NotFound
 from cyme.core.branches import BranchState
+from cyme.core.vitals import QueueVitals
 from cyme.runtime.service import logs
 from tests.api.branch import FakeBranch
 from tests.cli.conftest import Cli, soon
@@ -286,11 +287,15 @@ def test_a_table_that_is_watched_has_its_titles_once(
         (Wanted(branch="b1"), True),
         (Wanted(branch="b2"), False),
         (Wanted(state="running"), True),
+        (Wanted(state="Running"), True),
         (Wanted(state="stopped"), False),
+        (Wanted(queue="orders"), True),
+        (Wanted(queue="mails"), False),
     ],
 )
 def test_only_rows_that_are_wanted_are_watched(wanted: Wanted, is_wanted: bool) -> None:
-    row = {"name": "w1", "branch": "b1", "state": "running", "labels": {"zone": "a"}}
+    row = {"name": "w1", "branch": "b1", "state": "running", "labels": {"zone": "a"},
+           "queues": ["orders"]}  # fmt: skip
     assert watching._is_wanted(row, kinds.INSTANCES, wanted) is is_wanted
 
 
@@ -315,6 +320,35 @@ def test_a_branch_without_a_stream_is_asked_at_intervals(
     soon(lambda: branch.client.simulate_put("/shop/queues/orders/?exchange=x"), 0.3)
     ran = cli("get", "queues", "-w", "-o", "json", code=Exit.INTERRUPTED)
     assert [json.loads(line)["exchange"] for line in ran.lines] == [None, "x"]
+
+
+def test_depths_are_watched_and_a_branch_that_is_away_is_asked_again(
+    cli: Cli,
+    branch: FakeBranch,
+    interrupted_after: Interrupted,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watching, "POLL_S", 0.05)
+    branch.client.simulate_put("/shop/queues/orders/")
+    looks = count()
+    rows_of = reading.rows_of
+
+    def looked(*words: Any) -> Any:
+        number = next(looks)
+        if number in {1, 2}:
+            raise ConnectionFailed("Nobody answers.")
+        told = QueueVitals(
+            app="shop", name="orders", broker="amqp://h//", depth=number // 4, oldest_s=number
+        )
+        branch.watching.told = (told,)
+        branch.clock.advance(60.0)
+        return rows_of(*words)
+
+    monkeypatch.setattr(watching, "rows_of", looked)
+    interrupted_after(2)
+    ran = cli("get", "queues", "-w", "-o", "json", code=Exit.INTERRUPTED)
+    assert [json.loads(line)["depth"] for line in ran.lines] == [0, 1]
+    assert ran.err == "Nobody answers. It is asked again.\n"
 
 
 @pytest.mark.parametrize(

@@ -144,15 +144,47 @@ def test_chooses_by_label_state_branch_and_sorts(cli: Cli) -> None:
     assert names("--branch", "branch2") == []
     assert names("--sort", "-name") == ["w3", "w2", "w1"]
     assert names("--sort", "is_enabled") == ["w2", "w1", "w3"]
+    assert names("--queue", "orders") == ["w1"]
+    assert cli("get", "consumers", "--queue", "mails").err == "There are no such consumers.\n"
     assert "has no value" in cli("get", "i", "-l", "zone", code=2).err
+    assert "Did you mean 'name'?" in cli("get", "i", "--sort", "nmae", code=2).err
 
 
-def test_lists_what_else_there_is(cli: Cli) -> None:
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["queues", "-l", "zone=a"], "--selector is for apps, instances, consumers, branches"),
+        (["apps", "--state", "running"], "--state is for instances"),
+        (["apps", "--branch", "branch1"], "--branch is for instances"),
+        (["branches", "--queue", "orders"], "--queue is for instances, consumers, tasks"),
+        (["instances", "--search", "x"], "--search is for tasks"),
+        (["instances", "--limit", "1"], "--limit is for tasks, events"),
+        (["instances", "--sort", "name", "-w"], "leave --sort out"),
+    ],
+)
+def test_a_choice_that_things_do_not_have_is_refused(words: list[str], told: str, cli: Cli) -> None:
+    ran = cli("get", *words, code=Exit.USAGE)
+    assert told in ran.err
+    assert ran.out == ""
+
+
+def test_events_are_those_of_a_branch(cli: Cli) -> None:
+    assert cli("get", "events", "--branch", "branch1").lines
+    assert cli("get", "events", "--branch", "branch2").out == ""
+
+
+def test_lists_what_else_there_is(cli: Cli, branch: FakeBranch) -> None:
     assert cli("get", "apps", "-o", "name").lines == ["app/blog", "app/shop"]
-    assert cli("get", "queues").lines[1].split() == [
-        "orders", "shop", "-", "topic", "orders.#", "-",
-    ]  # fmt: skip
-    assert cli("get", "branches").lines[1].split()[:2] == ["branch1", "alive"]
+    branch.watching.told = (
+        QueueVitals(app="shop", name="orders", broker="amqp://h//", depth=7, consumers=2),
+    )
+    titles, row = cli("get", "queues").lines
+    assert titles.split() == ["NAME", "APP", "DEPTH", "CONSUMERS", "OLDEST", "TROUBLE"]
+    assert row.split() == ["orders", "shop", "7", "2", "-", "-"]
+    assert {"topic", "orders.#"} <= set(cli("get", "queues", "-o", "wide").lines[1].split())
+    titles, row = cli("get", "branches").lines
+    assert row.split()[:2] == ["branch1", "alive"]
+    assert re.fullmatch(r"\d+\.\d\d", row.split()[titles.split().index("LOAD")])
     assert cli("get", "consumers").lines[1].split() == [
         "w1", "orders", "shop", "branch1", "running",
     ]  # fmt: skip

@@ -123,8 +123,19 @@ def test_what_exists_is_not_created_again_unless_that_is_fine(cli: Cli) -> None:
     cli("create", "app", "shop")
     ran = cli("create", "app", "shop", "pool=solo", code=Exit.CONFLICT)
     assert "There is already the app shop. 'cyme set app shop" in ran.err
-    cli("create", "app", "shop", "pool=solo", "--exist-ok")
+    ran = cli("create", "app", "shop", "pool=solo", "--exist-ok")
+    assert ran.err == "The app shop is there already, and has what is given here.\n"
     assert json.loads(cli("get", "app", "shop", "-o", "json").out)["pool"] == "solo"
+
+
+def test_of_several_those_are_created_that_can_be(cli: Cli, branch: FakeBranch) -> None:
+    cli("create", "app", "shop")
+    cli("create", "queue", "b", "-a", "shop")
+    ran = cli("create", "queue", "a", "b", "c", "-a", "shop", "-o", "name", code=Exit.PARTLY)
+    assert ran.lines == ["queue/a", "queue/c"]
+    assert "There is already the queue b." in ran.err
+    assert "Done: 2 of 3. Not done: 1." in ran.err
+    assert shown(branch, "/shop/queues/") == ["a", "b", "c"]
 
 
 def test_a_typo_in_set_creates_nothing(cli: Cli, branch: FakeBranch) -> None:
@@ -198,7 +209,7 @@ def test_some_done_and_some_not_is_a_code_of_its_own(cli: Cli) -> None:
     cli("create", "app", "shop")
     cli("create", "instance", "w1", "-a", "shop")
     ran = cli("delete", "instance", "w1", "nope", "--yes", code=Exit.PARTLY)
-    assert "1 of 2 are done, 1 are not." in ran.err
+    assert "Done: 1 of 2. Not done: 1." in ran.err
     cli("delete", "instance", "nope", "never", "--yes", code=Exit.NOT_FOUND)
     cli("delete", "instance", "nope", "--missing-ok")
 
@@ -295,7 +306,7 @@ def test_a_token_for_all_branches_is_shown_where_one_of_them_cannot_be_told(
         assert "branch2" in made.err
         assert [each.name for each in branch.kept_tokens.list()][-1] == "prometheus"
         ran = cli("token", "revoke", "prometheus", "--all-branches", "--yes", code=Exit.PARTLY)
-        assert "1 of 2 are done, 1 are not." in ran.err
+        assert "Done: 1 of 2. Not done: 1." in ran.err
         assert (
             "not both" in cli("token", "create", "x", "--branch", "a", "--all-branches", code=2).err
         )

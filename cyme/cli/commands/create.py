@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from cyme.cli.parameters import parameters_in, split_words
 from cyme.cli.printing import print_written
 from cyme.cli.selection import BRANCH, QUEUE
 from cyme.cli.session import Session, present
+
+if TYPE_CHECKING:
+    from cyme.cli.text.tables import Row
 
 _EXAMPLES = """
 cyme create app shop broker=amqp://user@host// password=@secret.txt
@@ -65,7 +68,7 @@ def command(
     exist_ok: bool,
     wait: bool,
     wait_timeout: float | None,
-) -> None:
+) -> int:
     """Create something."""
     names_and_type, parameters = split_words(words)
     if not names_and_type:
@@ -74,35 +77,37 @@ def command(
     members = parameters_in(parameters) | present({"queues": queues, "branch": branch})
     if kind is not kinds.INSTANCES and (queues or branch or wait):
         raise BadUsage("--queues, --branch and --wait are for instances.")
-    written = _create(session, kind, names, members, may_exist=exist_ok)
+    deed = _deed(session, kind, names, members, may_exist=exist_ok)
+    things: Sequence[str | None] = names[1:] if kind is kinds.CONSUMERS else names or (None,)
+    written: list[Row] = []
+    code = deeds.each_of(session, things, lambda name: written.append(deed(name)))
     if wait:
         made = [str(each["name"]) for each in written]
         waiting.wait_for(session, made, waiting.is_running, what="running", timeout_s=wait_timeout)
         written = [session.get("instances", name) for name in made]
-    print_written(session, kind, written[0] if len(written) == 1 else written)
+    print_written(session, kind, written[0] if len(things) == len(written) == 1 else written)
+    return code
 
 
-def _create(
+def _deed(
     session: Session,
     kind: kinds.Kind,
     names: Sequence[str],
     members: dict[str, Any],
     *,
     may_exist: bool,
-) -> list[Any]:
+) -> Callable[[Any], Row]:
+    """Return what creates one thing of a kind by its name; of an instance that may be None."""
     if kind is kinds.CONSUMERS:
         if len(names) < 2:  # noqa: PLR2004 - an instance and a queue
             raise BadUsage("Say: cyme create consumer INSTANCE QUEUE.")
-        return [deeds.add_consumer(session, names[0], queue) for queue in names[1:]]
+        return lambda queue: deeds.add_consumer(session, names[0], queue)
     if kind is kinds.INSTANCES:
         app = session.need_app()
-        return [
-            deeds.create_instance(session, app, name, members, may_exist=may_exist)
-            for name in (names or (None,))
-        ]
+        return lambda name: deeds.create_instance(session, app, name, members, may_exist=may_exist)
     if not names:
         raise BadUsage(f"What shall the {kind.singular} be called?")
     if kind is kinds.APPS:
-        return [deeds.create_app(session, name, members, may_exist=may_exist) for name in names]
+        return lambda name: deeds.create_app(session, name, members, may_exist=may_exist)
     app = session.need_app()
-    return [deeds.create_queue(session, app, name, members, may_exist=may_exist) for name in names]
+    return lambda name: deeds.create_queue(session, app, name, members, may_exist=may_exist)

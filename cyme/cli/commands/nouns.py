@@ -115,7 +115,7 @@ def _readable(kind: kinds.Kind, summary: str, complete: Callable[..., Any]) -> N
 
     @_action(noun, "list", f"List {kind.plural}.", OUTPUT, NO_HEADERS)
     def list_all(session: Session) -> None:
-        _list(session, kind, Wanted(with_vitals=session.given.output == "wide"))
+        _list(session, kind, Wanted(with_vitals=session.given.format is None))
 
     @_action(noun, "get", f"Show one of the {kind.plural}.", OUTPUT)
     @click.argument("name", shell_complete=complete)
