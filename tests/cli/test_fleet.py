@@ -143,6 +143,21 @@ def test_what_is_exported_changes_nothing(
     assert "There is no app named 'nope'" in cli("export", "nope", code=3).err
 
 
+def test_a_secret_that_is_not_told_is_exported_as_no_secret(
+    cli: Cli, file: Path, tmp_path: Path
+) -> None:
+    """An empty one in its place would be set where the file is applied."""
+    cli("apply", "-f", str(file))
+    cli("set", "app", "shop", "result_backend=redis://:hush@h/1")
+    ran = cli("export", "-f", "out.toml", "--env-file", "out.env")
+    assert "does not tell SHOP_RESULT_BACKEND_PASSWORD, so set what is meant yourself" in ran.err
+    refused = cli("diff", "-f", "out.toml", "--env-file", "out.env", code=Exit.USAGE)
+    assert "SHOP_RESULT_BACKEND_PASSWORD, which is not set" in refused.err
+    env = (tmp_path / "out.env").read_text()
+    (tmp_path / "out.env").write_text(env.replace("#SHOP", "SHOP").replace("''", "hush"))
+    assert cli("diff", "-f", "out.toml", "--env-file", "out.env").out == ""
+
+
 IN_TURN = """
 [apps.shop]
 pool = "threads"

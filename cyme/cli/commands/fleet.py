@@ -201,7 +201,11 @@ def export(session: Session, apps: Sequence[str], file: str | None, env_file: st
     if not exported.variables:
         return
     if env_file is not None:
-        lines = [f"{name}={_quoted(value or '')}" for name, value in exported.variables.items()]
+        # What is not told is left open: an empty secret would be set where the file is applied.
+        lines = [
+            f"#{name}=''" if value is None else f"{name}={_quoted(value)}"
+            for name, value in exported.variables.items()
+        ]
         _write(Path(env_file), "\n".join(lines) + "\n", mode=0o600)
         session.say(f"{env_file} holds the variables that it refers to; only you can read it.")
     else:
@@ -211,7 +215,10 @@ def export(session: Session, apps: Sequence[str], file: str | None, env_file: st
         )
     untold = [name for name, value in exported.variables.items() if value is None]
     if untold:
-        session.warn(f"The branch does not tell you {', '.join(untold)}; that takes an operator.")
+        session.warn(
+            f"The branch does not tell {', '.join(untold)}, so set what is meant yourself: "
+            "a result_backend's password is told to nobody, other secrets to operators."
+        )
 
 
 def _plan(session: Session, file: str, env_file: str | None, prune: str | None) -> Plan:
