@@ -6,13 +6,12 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gevent.pool import Pool
-
 from cyme.core.branches import BranchState
 from cyme.core.events import Cursor, Event, EventFilter, Page
 from cyme.core.model import BranchId
 from cyme.core.ports import Members
 from cyme.errors import CymeError
+from cyme.runtime.at_once import for_all
 
 logger = logging.getLogger(__name__)
 
@@ -74,11 +73,7 @@ def ask_all(
         pages[branch] = page
 
     others = [branch for branch in members.ids() if branch != here and _is_there(members, branch)]
-    pool = Pool(ASKED_AT_ONCE_MAX)
-    for branch in others:
-        pool.spawn(ask, branch)
-    pool.join(timeout=timeout_s)
-    pool.kill(block=False)
+    for_all(others, ask, at_once_max=ASKED_AT_ONCE_MAX, timeout_s=timeout_s)
     pages[here] = find_here(wanted, limit)
     events = in_order([event for page in pages.values() for event in page.events])
     return History(

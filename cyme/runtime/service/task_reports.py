@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from gevent.pool import Pool
-
 from cyme.core.model import BranchId
 from cyme.core.task_events import SentTask
 from cyme.core.task_filter import LIMIT_MAX, TaskFilter, matcher
@@ -19,6 +17,7 @@ from cyme.core.task_recents import SeenTask
 from cyme.core.task_series import merged_totals
 from cyme.core.vitals import TaskSighting, TaskTotals
 from cyme.errors import CymeError, NotFound
+from cyme.runtime.at_once import for_all
 from cyme.runtime.service.ground import Ground
 from cyme.runtime.service.remote import remote
 from cyme.runtime.telemetry.task_feed import TaskPage
@@ -150,12 +149,8 @@ class TaskReports(Ground):
             except CymeError:
                 return  # what it knows is left out
 
-        pool = Pool(ASKED_AT_A_TIME)
-        for branch in sorted(self.telemetry.sources()):
-            if not self._is_absent(branch):
-                pool.spawn(ask, branch)
-        pool.join(timeout=timeout_s)
-        pool.kill(block=False)
+        sources = [each for each in sorted(self.telemetry.sources()) if not self._is_absent(each)]
+        for_all(sources, ask, at_once_max=ASKED_AT_A_TIME, timeout_s=timeout_s)
         return told
 
 

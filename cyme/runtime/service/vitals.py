@@ -6,9 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
-import gevent
-from gevent.pool import Pool
-
 from cyme.core.access import Caller, Role, require
 from cyme.core.alerts import Alert
 from cyme.core.branches import BranchState
@@ -25,6 +22,7 @@ from cyme.core.vitals import (
     QueueVitals,
 )
 from cyme.errors import CymeError
+from cyme.runtime.at_once import for_all
 from cyme.runtime.service.cluster import Cluster
 from cyme.runtime.service.queues import Queues
 from cyme.runtime.service.remote import remote
@@ -171,12 +169,7 @@ class Vitals(Queues, Cluster):
             except CymeError:
                 return  # it is named among those that are missing
 
-        pool = Pool(ASKED_AT_A_TIME)
-        with gevent.Timeout(GATHER_S, False):
-            for branch in asked:
-                pool.spawn(ask, branch)
-            pool.join()
-        pool.kill(block=False)
+        for_all(asked, ask, at_once_max=ASKED_AT_A_TIME, timeout_s=GATHER_S)
         told = [shares[branch] for branch in asked if branch in shares]
         busy = {node: count for share in told for node, count in share.busy.items()}
         queues = {(row.app, row.name, row.broker): row for share in told for row in share.queues}
