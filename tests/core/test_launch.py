@@ -295,6 +295,12 @@ def test_labels_do_not_change_the_digest() -> None:
     assert labelled == _launch()
 
 
+def test_a_declaration_that_cannot_be_read_is_told_by_the_name_of_its_queue() -> None:
+    broken = records.queue("t", exchange_type="topic", options="{no JSON")
+    with pytest.raises(InvalidRequest, match="of the queue 't' are no JSON"):
+        _launch(None, broken)
+
+
 def test_queues_do_not_change_the_digest() -> None:
     topic = records.queue("t", exchange_type="topic")
     assert _launch(None, records.queue(), topic).digest == _launch().digest
