@@ -24,7 +24,7 @@ def worker_changes(accepted: Mapping[str, Any]) -> dict[str, Any]:
         accepted: Parameters by name, of their proper types.
 
     Raises:
-        InvalidRequest: The broker is given twice or is no broker.
+        InvalidRequest: The broker is given twice or is no broker, or a password is masked.
     """
     changes = {name: value for name, value in accepted.items() if name not in _BROKER_FIELDS}
     hostname = accepted.get("hostname")
@@ -36,6 +36,8 @@ def worker_changes(accepted: Mapping[str, Any]) -> dict[str, Any]:
         changes["broker"] = _broker_from_fields(accepted)
     elif "hostname" in accepted:
         changes["broker"] = None
+    if MASK in (accepted.get("result_backend") or ""):
+        raise _masked("result_backend")
     return changes
 
 
@@ -77,5 +79,9 @@ def _checked(broker: Broker) -> Broker:
     except ValueError:
         raise InvalidRequest.of("broker", "has a host or a port that is none") from None
     if is_masked:
-        raise InvalidRequest.of("broker", "has its password masked; send the password itself")
+        raise _masked("broker")
     return broker
+
+
+def _masked(parameter: str) -> InvalidRequest:
+    return InvalidRequest.of(parameter, "has its password masked; send the password itself")

@@ -31,6 +31,9 @@ MASK = "********"
 
 _SECRET_IN_QUERY = re.compile(r"(?i)([^&=]*(?:pass|secret|token|key|sig)[^&=]*)=[^&]*")
 
+#: The same in a connection string, which stands where other URLs have a host (Azure's storage).
+_SECRET_IN_PLACE = re.compile(r"(?i)((?:^|;)[^;=]*(?:pass|secret|token|key|sig)[^;=]*)=[^;]*")
+
 _DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671, "pyamqp": 5672, "redis": 6379, "rediss": 6379}
 
 
@@ -105,7 +108,7 @@ class Broker:
 
 
 def masked(url: str) -> str:
-    """Return ``url`` with its password, and what looks like a secret in its query, masked.
+    """Return ``url`` with its password, and what looks like a secret in it, masked.
 
     A URL that cannot be read is masked as a whole.
     """
@@ -116,10 +119,14 @@ def masked(url: str) -> str:
         return MASK
     user, colon, _ = login.partition(":")
     netloc = f"{user}{colon}{MASK if colon else ''}@{host}" if at else parts.netloc
-    query = _SECRET_IN_QUERY.sub(rf"\1={MASK}", parts.query)
-    if (netloc, query) == (parts.netloc, parts.query):
-        return url
-    return urlunsplit(parts._replace(netloc=netloc, query=query))
+    query, fragment = (
+        _SECRET_IN_QUERY.sub(rf"\1={MASK}", part) for part in (parts.query, parts.fragment)
+    )
+    hidden = parts._replace(netloc=netloc, query=query, fragment=fragment)
+    place = parts.netloc + parts.path
+    if not at and (fit := _SECRET_IN_PLACE.sub(rf"\1={MASK}", place)) != place:
+        hidden = hidden._replace(netloc=fit, path="")
+    return url if hidden == parts else urlunsplit(hidden)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -214,6 +214,16 @@ def test_shows_secrets_to_those_only_who_may_write(branch: FakeBranch) -> None:
     assert shown.headers["cache-control"] == "no-store"
 
 
+def test_a_masked_result_backend_overwrites_none(branch: FakeBranch) -> None:
+    put = branch.client.simulate_put
+    shown = put("/foo/", json={"result_backend": "redis://:s3cret@r/0"}).json["result_backend"]
+    refused = put("/foo/", json={"result_backend": shown, "pool": "solo"})
+    assert refused.status_code == 400
+    assert [error["parameter"] for error in refused.json["errors"]] == ["result_backend"]
+    assert branch.service.app("foo").spec.result_backend == "redis://:s3cret@r/0"
+    assert branch.service.app("foo").spec.pool is None
+
+
 def test_labels_are_taken_as_text_or_json_and_shown_as_an_object(branch: FakeBranch) -> None:
     client = branch.client
     assert client.simulate_put("/foo/").json["labels"] is None

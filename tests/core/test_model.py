@@ -69,6 +69,10 @@ def test_no_password_is_shown() -> None:
     assert masked("amqp://h//") == "amqp://h//"
     assert masked("redis://h/0?db=1&Password=hush&x=2") == f"redis://h/0?db=1&Password={MASK}&x=2"
     assert masked("amqp://me:hush@[h") == MASK
+    assert masked("redis://h/0#token=hush") == f"redis://h/0#token={MASK}"
+    shared = "azureblockblob://Protocol=https;AccountName=me;AccountKey={};EndpointSuffix=net"
+    assert masked(shared.format("hu/sh+hush==")) == shared.format(MASK)
+    assert masked(shared.format(MASK)) == shared.format(MASK)
     broker = Broker("amqp://me:hush@h:1//")
     assert "hush" not in repr(broker)
     assert "hush" not in broker.masked_url

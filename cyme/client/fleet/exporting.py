@@ -132,10 +132,10 @@ class _Writer:
     def _url(self, url: str, path: tuple[str, ...]) -> str:
         password = password_in(url)
         masked = masked_url(url)
-        if not password and masked == url:
+        if MASK not in masked:
             return str(_escaped(url))
         if not password or MASK in masked.partition("?")[2]:
-            # A secret in the query: all of the URL is one.
+            # A secret that is no password: all of the URL is one.
             known = None if url == masked else url
             return f"${{{self._refer((*path, 'url'), known)}}}"
         known = None if password == MASK else quote(password, safe="")

@@ -15,6 +15,9 @@ MASK = "********"
 
 _SECRET_IN_QUERY = re.compile(r"(?i)([^&=]*(?:pass|secret|token|key|sig)[^&=]*)=[^&]*")
 
+#: The same in a connection string, which stands where other URLs have a host (Azure's storage).
+_SECRET_IN_PLACE = re.compile(r"(?i)((?:^|;)[^;=]*(?:pass|secret|token|key|sig)[^;=]*)=[^;]*")
+
 #: Words in the name of an environment variable that tell of a secret.
 _SECRET_WORDS = ("pass", "secret", "token", "key", "credential", "dsn", "auth", "private", "sig")
 
@@ -25,7 +28,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def masked_url(url: str) -> str:
-    """Return a URL with its password, and what looks like a secret in its query, masked."""
+    """Return a URL with its password, and what looks like a secret in it, masked."""
     try:
         parts = urlsplit(url)
         login, at, host = parts.netloc.rpartition("@")
@@ -33,10 +36,14 @@ def masked_url(url: str) -> str:
         return MASK
     user, colon, _ = login.partition(":")
     netloc = f"{user}{colon}{MASK if colon else ''}@{host}" if at else parts.netloc
-    query = _SECRET_IN_QUERY.sub(rf"\1={MASK}", parts.query)
-    if (netloc, query) == (parts.netloc, parts.query):
-        return url
-    return urlunsplit(parts._replace(netloc=netloc, query=query))
+    query, fragment = (
+        _SECRET_IN_QUERY.sub(rf"\1={MASK}", part) for part in (parts.query, parts.fragment)
+    )
+    hidden = parts._replace(netloc=netloc, query=query, fragment=fragment)
+    place = parts.netloc + parts.path
+    if not at and (fit := _SECRET_IN_PLACE.sub(rf"\1={MASK}", place)) != place:
+        hidden = hidden._replace(netloc=fit, path="")
+    return url if hidden == parts else urlunsplit(hidden)
 
 
 def password_in(url: str) -> str | None:

@@ -178,6 +178,25 @@ def test_a_secret_that_the_branch_does_not_tell_is_named() -> None:
     assert 'result_backend = "redis://:${A_RESULT_BACKEND_PASSWORD}@h/1"' in exported.text
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h/1?password=********",
+        "azureblockblob://AccountName=me;AccountKey=********;EndpointSuffix=net",
+    ],
+)
+def test_a_url_is_a_secret_whose_secret_is_no_password(url: str) -> None:
+    def fleet(url: str) -> Fleet:
+        return parse(f'[apps.a]\nresult_backend = "{url}"\n', environ={})
+
+    exported = written(fleet(url))
+    assert exported.variables == {"A_RESULT_BACKEND_URL": None}
+    assert "*" not in exported.text
+    known = url.replace("********", "hu/sh==")
+    assert written(fleet(known)).variables == {"A_RESULT_BACKEND_URL": known}
+    assert not plan(fleet(url), fleet(known)), "what is not told is not compared"
+
+
 def test_secrets_that_would_share_a_variable_get_two() -> None:
     apps = "".join(
         f'[apps."{name}"]\nbroker = "redis://:{name[1]}x@h/1"\n' for name in ("a.b", "a-b", "a_b")
