@@ -25,7 +25,9 @@ from cyme.adapters.sockets.traffic import Seldom, Traffic
 
 logger = logging.getLogger(__name__)
 
-DEALERS_MAX = 32
+#: Connections at a time. An answer comes back by the connection of its question, so there have to
+#: be more than branches that are asked at once.
+DEALERS_MAX = 256
 #: A connection that was not used for so long is closed.
 IDLE_S = 60.0
 

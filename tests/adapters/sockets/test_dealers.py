@@ -11,6 +11,7 @@ import zmq
 from cyme.adapters.sockets import dealers
 from cyme.adapters.sockets.curve import Keys
 from cyme.adapters.sockets.dealers import Dealers
+from cyme.runtime.service.vitals import ASKED_AT_A_TIME
 from tests.adapters.proxy import FreezingProxy
 from tests.adapters.sockets.ground import (
     SECRET,
@@ -48,6 +49,16 @@ def test_the_least_recently_used_connection_gives_way(
     assert _dealers(caller)._dealers.keys() == kept
     _pinged(caller, others[1])
     assert len(_dealers(caller)) == 3
+
+
+def test_all_branches_answer_that_are_asked_at_once(branches: Branches) -> None:
+    caller = branches()
+    others = [branches() for _ in range(ASKED_AT_A_TIME)]
+    words = [[b"ping", b"%d" % number] for number, _ in enumerate(others)]
+    for other, word in zip(others, words, strict=True):
+        caller.links.send(other.links.calls_at, word)
+    pongs = [[b"pong", word] for _, word in words]
+    eventually(lambda: all(pong in caller.inlet.messages for pong in pongs), timeout_s=30.0)
 
 
 def test_what_was_sent_by_a_connection_that_gives_way_arrives(
