@@ -16,6 +16,9 @@ logger = logging.getLogger(__name__)
 #: What changes within so long of a write is written together, in seconds.
 PAUSE_S = 0.1
 
+#: What could not be kept is kept after so long, in seconds.
+RETRY_S = 5.0
+
 
 class Remembering:
     """Keeps the latest addresses.
@@ -41,8 +44,7 @@ class Remembering:
         if self._greenlet is not None:
             self._greenlet.kill(timeout=timeout_s)
             self._greenlet = None
-        if self._latest is not None:
-            self._remember(self._latest)
+        self._keep()
 
     def take(self, endpoints: tuple[str, ...]) -> None:
         """Have addresses kept soon, in place of those before."""
@@ -53,11 +55,22 @@ class Remembering:
         while True:
             self._wake.wait()
             self._wake.clear()
-            endpoints, self._latest = self._latest, None
-            if endpoints is None:
-                continue
-            try:
-                self._remember(endpoints)
-            except CymeError as exc:
-                self._seldom.warn("the addresses of branches could not be kept", exc.detail)
-            gevent.sleep(PAUSE_S)
+            if self._keep():
+                gevent.sleep(PAUSE_S)
+            else:
+                self._wake.set()
+                gevent.sleep(RETRY_S)
+
+    def _keep(self) -> bool:
+        """Keep the latest, if it is not kept yet; tell whether that went well."""
+        endpoints = self._latest
+        if endpoints is None:
+            return True
+        try:
+            self._remember(endpoints)
+        except CymeError as exc:
+            self._seldom.warn("the addresses of branches could not be kept", exc.detail)
+            return False
+        if self._latest is endpoints:
+            self._latest = None
+        return True
