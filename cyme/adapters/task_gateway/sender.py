@@ -29,6 +29,8 @@ from cyme.errors import BrokerRefused
 
 #: How long a declaration is believed to hold. A queue that is gone is noticed anyway.
 DECLARED_S = 15.0
+#: Where kombu plays the broker, a connection remembers for ever what was declared over it. So with
+#: so many declarations it gives way to a new one.
 DECLARED_MAX = 1024
 #: A connection that was not used for so long may have been forgotten on the way.
 IDLE_S = 60.0
@@ -93,6 +95,8 @@ class Sender:
         now = self._clock.monotonic()
         if self._line is not None and now - self._used_at > IDLE_S:
             self._hang_up(in_peace=False)
+        if len(self._declared) >= DECLARED_MAX:
+            self._hang_up(in_peace=True)
         is_fresh = self._line is None
         try:
             self._connect()
@@ -125,8 +129,6 @@ class Sender:
         if queue.exclusive or now - self._declared.get(key, -DECLARED_S) < DECLARED_S:
             return
         declare(queue, self._producer.channel)
-        if len(self._declared) >= DECLARED_MAX:
-            self._declared.clear()
         self._declared[key] = now
 
     # --- published -------------------------------------------------------------------------------

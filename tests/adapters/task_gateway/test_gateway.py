@@ -232,6 +232,22 @@ def test_a_connection_that_was_long_idle_is_not_trusted(
     assert proxy.connections > before
 
 
+def test_a_connection_that_declared_many_queues_gives_way_to_another(
+    make_gateway: MakeGateway, proxy: FreezingProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cyme.adapters.task_gateway.sender.DECLARED_MAX", 5)
+    gateway = make_gateway(proxy.url)
+    same = queue(unique("same"))
+    gateway.send(same)
+    before = proxy.connections
+    for _ in range(10):
+        gateway.send(same)
+    assert proxy.connections == before
+    for _ in range(10):
+        gateway.send(queue(unique("other")))
+    assert proxy.connections > before
+
+
 def test_kept_results_are_pruned_and_a_failure_to_is_survived(
     make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
