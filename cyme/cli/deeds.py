@@ -6,9 +6,10 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cyme.cli import kinds
 from cyme.cli.exits import Exit
 from cyme.cli.faults import CommandFailed, exit_of, told
-from cyme.cli.reading import instance
+from cyme.cli.reading import instance, row_of
 from cyme.client.calls import value_of
 from cyme.client.errors import ClientError, ConnectionFailed, PreconditionFailed
 from cyme.client.messages import path_of
@@ -44,8 +45,9 @@ def create_instance(
     """Create an instance, named by the branch if it is given no name.
 
     Raises:
-        CommandFailed: It exists, and may not.
+        CommandFailed: It exists, and may not; or there is no such app, which the API would create.
     """
+    row_of(session, kinds.APPS, app)
     members = _with_broker(session, members)
     written: Row
     is_new = True

@@ -18,6 +18,10 @@ _SPELLINGS = (
      r"'cyme create queue \2 -a \1' declares it"),
     (r"declare it first \(PUT /([^/ ]+)/queues/([^/ ]+)/\)",
      r"declare it first ('cyme create queue \2 -a \1')"),
+    (r"(?:give|say) force=true", "say --force"),
+    (r"with force=true", "with --force"),
+    (r"\(cyme-branch token create\)",
+     "('cyme-branch token create' on the branch's machine makes one, 'cyme login' keeps it)"),
 )  # fmt: skip
 
 

@@ -209,7 +209,7 @@ EVENTS = Kind("events", "event", ("ev", "e"), "id", (
     Column("APP", lambda row: text_of(row.get("app")), wide=True, flexible=True),
     _text("branch", wide=True, flexible=True),
     Column("BY", lambda row: _data(row, "by"), wide=True),
-    _text("reason", flexible=True),
+    _text("reason", flexible=True, folds=True),
 ))  # fmt: skip
 TOKENS = Kind("tokens", "token", ("tok",), "name", (
     _text("name", flexible=True),
@@ -221,7 +221,7 @@ ALERTS = Kind("alerts", "alert", ("al",), "subject", (
     _text("subject", flexible=True),
     _text("app", flexible=True),
     _age("since"),
-    _text("reason", flexible=True),
+    _text("reason", flexible=True, folds=True),
 ))  # fmt: skip
 
 KINDS = (APPS, INSTANCES, QUEUES, CONSUMERS, BRANCHES, TASKS, EVENTS, ALERTS, TOKENS)

@@ -197,18 +197,24 @@ def vitals(session: Session) -> Mapping[str, Any]:
 def queues_in(vitals: Mapping[str, Any]) -> list[Row]:
     """Return the queues of what ``vitals`` returned, each with its ``trouble`` in words.
 
-    That is why it cannot be looked at, and what its alerts say; empty where all is well.
+    That is why it cannot be looked at, and what its alerts say; empty where all is well. The kinds
+    of these are in ``alerts``.
     """
-    told: dict[tuple[Any, Any], list[str]] = {}
+    told: dict[tuple[Any, Any], list[Row]] = {}
     for alert in vitals.get("alerts", []):
         if str(alert.get("kind")).startswith("queue-"):
-            told.setdefault((alert.get("app"), alert.get("subject")), []).append(alert["reason"])
+            told.setdefault((alert.get("app"), alert.get("subject")), []).append(alert)
 
-    def trouble(row: Row) -> str:
-        reasons = [row.get("error"), *told.get((row.get("app"), row.get("name")), ())]
-        return "; ".join(str(reason) for reason in reasons if reason)
+    def with_trouble(row: Row) -> Row:
+        alerts = told.get((row.get("app"), row.get("name")), [])
+        reasons = [row.get("error"), *(alert["reason"] for alert in alerts)]
+        return {
+            **row,
+            "trouble": "; ".join(str(reason) for reason in reasons if reason),
+            "alerts": [alert["kind"] for alert in alerts],
+        }
 
-    return [{**row, "trouble": trouble(row)} for row in vitals.get("queues", [])]
+    return [with_trouble(row) for row in vitals.get("queues", [])]
 
 
 def here(session: Session) -> str:

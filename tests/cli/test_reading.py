@@ -264,6 +264,34 @@ def test_what_a_lost_branch_knows_is_not_waited_for(cli: Cli, branch: FakeBranch
     assert time.monotonic() - begun < 10, "a branch asks to wait 15 s for one that has failed"
 
 
+def test_describes_what_is_not_well_with_what_to_do(cli: Cli, branch: FakeBranch) -> None:
+    branch.members.change("branch2", state=BranchState.FAILED, heard_s=12.5)
+    out = cli("describe", "branch", "branch2").out
+    assert "start it on its machine" in out
+    assert "'cyme get instances --branch branch2'" in out
+    assert re.search(r"^  heard +12.50s$", out, re.MULTILINE)
+    branch.watching.told = (
+        QueueVitals(
+            app="shop", name="orders", broker="amqp://h//", depth=7, oldest_s=75.0, in_rate=0.5
+        ),
+    )
+    assert "to do" not in cli("describe", "queue", "orders").out
+    for alert, hint in (
+        (AlertKind.QUEUE_UNCONSUMED, "'cyme create consumer INSTANCE orders' has"),
+        (AlertKind.QUEUE_DEEP, "'cyme scale shop N' has more"),
+    ):
+        branch.alerts = (
+            Alert(id="a1", kind=alert, subject="orders", app="shop", reason="so many", since=1.0),
+        )
+        branch.clock.advance(60.0)
+        out = cli("describe", "queue", "orders").out
+        assert hint in out
+        assert "\n  trouble        so many\n" in out
+        assert re.search(r"^  oldest +1m15s$", out, re.MULTILINE)
+        assert re.search(r"^  in rate +0.50/s$", out, re.MULTILINE)
+    assert "'cyme describe queue NAME' tells" in cli("status", code=Exit.FAILED).err
+
+
 @pytest.mark.parametrize(
     ("row", "subject"),
     [
@@ -308,6 +336,30 @@ def test_status_tells_what_is_not_well(cli: Cli, branch: FakeBranch) -> None:
     assert cli("status", "-q", code=1).out == ""
     assert cli("status", "w1").code == 0
     assert "it failed five times" in cli("status", "w1", "w3", code=1).out
+
+
+def test_status_tells_reasons_to_their_end_on_a_narrow_terminal(
+    cli: Cli, branch: FakeBranch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "width_of", lambda _stream: 80)
+    reason = "it is alive and does not answer, as nobody would who waits for what never comes"
+    branch.supervisor.statuses["w3"] = InstanceStatus(
+        state=InstanceState.UNRESPONSIVE, reason=reason
+    )
+    lines = cli("status", code=Exit.FAILED).lines
+    at = lines[3].index("REASON")
+    assert " ".join(line[at:] for line in lines[4:]).split() == reason.split()
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_branch_that_is_looked_at_without_running_is_not_fenced(
+    cli: Cli, branch: FakeBranch
+) -> None:
+    branch.supervisor.runs("w3")
+    branch.members.fenced = True
+    assert "is fenced: it is catching up" in cli("status", code=Exit.FAILED).out
+    branch.members.change("branch1", state=BranchState.LEFT)
+    assert json.loads(cli("status", "-o", "json", code=None).out)["fenced"] is False
 
 
 def test_a_worker_that_starts_once_more_is_not_well_before_it_has_answered(

@@ -138,6 +138,23 @@ def test_of_several_those_are_created_that_can_be(cli: Cli, branch: FakeBranch) 
     assert shown(branch, "/shop/queues/") == ["a", "b", "c"]
 
 
+def test_an_instance_of_no_app_is_not_created(cli: Cli, branch: FakeBranch) -> None:
+    cli("create", "app", "shop")
+    ran = cli("create", "instance", "w1", "-a", "shpo", "--queues", "q", code=Exit.NOT_FOUND)
+    assert "'cyme create app shpo' creates it. Did you mean 'shop'?" in ran.err
+    assert shown(branch, "/") == ["shop"]
+
+
+def test_what_others_depend_on_is_deleted_with_force(cli: Cli, branch: FakeBranch) -> None:
+    cli("create", "app", "shop")
+    cli("create", "queue", "orders", "-a", "shop")
+    cli("create", "instance", "w1", "-a", "shop", "--queues", "orders")
+    for words in (["-a", "shop", "queues.delete", "orders"], ["apps.delete", "shop"]):
+        assert "say --force to" in cli(*words, code=Exit.CONFLICT).err
+        cli(*words, "--force")
+    assert shown(branch, "/") == []
+
+
 def test_a_typo_in_set_creates_nothing(cli: Cli, branch: FakeBranch) -> None:
     cli("create", "app", "shop")
     assert "Did you mean 'shop'?" in cli("set", "app", "shpo", "pool=solo", code=3).err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -31,21 +31,47 @@ _DESCRIBED = (
     kinds.TOKENS,
 )
 #: What is asked for first.
-_FIRST = ("state", "reason", "since")
-#: What to do about a state.
-_ADVICE = {
-    "disabled": "'cyme logs {0}' shows what its worker said; mend the cause, then 'cyme start {0}'",
-    "backoff": "it is tried again by itself; 'cyme logs {0}' shows what its worker said, "
-    "'cyme start {0}' tries it now",
-    "unresponsive": "it is restarted by itself if it hangs; 'cyme restart {0}' does it now",
-    "unknown": "nothing is restarted while its broker or its branch does not answer; 'cyme status' "
-    "tells which. If its machine is gone for good: 'cyme delete instance {0} --force', and "
-    "create it anew",
-    "stopped": "'cyme start {0}' starts it",
+_FIRST = ("state", "reason", "since", "trouble")
+#: What to do about a state, by kind.
+_ADVICE: Mapping[kinds.Kind, Mapping[str, str]] = {
+    kinds.INSTANCES: {
+        "disabled": "'cyme logs {0}' shows what its worker said; mend the cause, then "
+        "'cyme start {0}'",
+        "backoff": "it is tried again by itself; 'cyme logs {0}' shows what its worker said, "
+        "'cyme start {0}' tries it now",
+        "unresponsive": "it is restarted by itself if it hangs; 'cyme restart {0}' does it now",
+        "unknown": "nothing is restarted while its broker or its branch does not answer; "
+        "'cyme status' tells which. If its machine is gone for good: 'cyme delete instance {0} "
+        "--force', and create it anew",
+        "stopped": "'cyme start {0}' starts it",
+    },
+    kinds.BRANCHES: {
+        "suspect": "wait some seconds, until it answers or is held to have failed",
+        "failed": "start it on its machine, which takes its workers over; 'cyme get instances "
+        "--branch {0}' lists what waits for it. If the machine is gone for good, start a branch "
+        "with its id elsewhere",
+    },
+}
+#: What to do about a queue, by the kind of its alert.
+_OF_QUEUES = {
+    "queue-unconsumed": "'cyme create consumer INSTANCE {0}' has an instance consume from it, "
+    "'cyme purge {0} -a {1}' throws away what waits",
+    "queue-deep": "'cyme scale {1} N' has more instances, 'cyme autoscale INSTANCE MAX' has one "
+    "do more at a time",
 }
 #: Moments, which are shown with how long ago they were.
 _MOMENTS = frozenset({"created_at", "updated_at", "as_of", "since", "at"})
 _SIZES = frozenset({"memory_bytes"})
+_MEASURES: Mapping[str, Callable[[float], str]] = {
+    "uptime_s": figures.age,
+    "oldest_s": figures.age,
+    "sup_interval": figures.age,
+    "heard_s": figures.seconds,
+    "hub_lag_s": figures.seconds,
+    "runtime_s": figures.seconds,
+    "in_rate": lambda rate: f"{figures.rate(rate)}/s",
+    "out_rate": lambda rate: f"{figures.rate(rate)}/s",
+}
 
 
 @click.command(
@@ -86,14 +112,20 @@ def describe(session: Session, kind: kinds.Kind, names: Sequence[str]) -> None:
 def _described(session: Session, kind: kinds.Kind, row: Row) -> Iterator[str]:
     colour = session.colour
     yield painted(f"{kind.singular} {one_line(str(row[kind.key]))}", Paint.BOLD, colour=colour)
-    first = {name: row[name] for name in _FIRST if name in row}
-    advice = _ADVICE.get(str(row.get("state"))) if kind is kinds.INSTANCES else None
+    first = {name: row[name] for name in _FIRST if row.get(name)}
+    advice = _advice(kind, row)
     if advice:
-        first["to_do"] = advice.format(one_line(str(row[kind.key])))
-    yield from _members({**first, **row}, colour=colour, leave_out={kind.key})
+        first["to_do"] = advice.format(one_line(str(row[kind.key])), one_line(str(row.get("app"))))
+    yield from _members({**first, **row}, colour=colour, leave_out={kind.key, "alerts"})
     if kind is kinds.INSTANCES:
         yield from _figures(session, row)
         yield from _history(session, row)
+
+
+def _advice(kind: kinds.Kind, row: Row) -> str:
+    if kind is kinds.QUEUES:
+        return "; ".join(_OF_QUEUES[each] for each in row.get("alerts", ()) if each in _OF_QUEUES)
+    return _ADVICE.get(kind, {}).get(str(row.get("state")), "")
 
 
 def _members(
@@ -122,8 +154,8 @@ def _text(name: str, value: object) -> str:
         return figures.size(value)
     if name == "cpu" and isinstance(value, int | float):
         return f"{value:.2f} cores"
-    if name == "uptime_s" and isinstance(value, int | float):
-        return figures.age(value)
+    if name in _MEASURES and isinstance(value, int | float):
+        return _MEASURES[name](value)
     return kinds.text_of(value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -13,7 +13,7 @@ from cyme.cli.options import NO_HEADERS, OUTPUT, Command, pass_session, takes
 from cyme.cli.printing import Form, form_of, print_data, print_rows
 from cyme.cli.selection import BRANCH, INSTANCE
 from cyme.cli.session import Session
-from cyme.cli.text.clean import cut, json_safe, one_line
+from cyme.cli.text.clean import folded, json_safe, one_line
 from cyme.cli.text.figures import clock_time
 from cyme.cli.text.paint import Paint, painted, state_paint
 from cyme.client.events import Event
@@ -24,6 +24,8 @@ _LIMIT = 100
 #: Who follows events sees so many of the past first.
 EVENTS_FIRST = 10
 _KIND_COLUMNS = 22
+#: On a narrower terminal the text is not folded into the room beside it.
+_FOLDED_MIN = 20
 
 
 @click.command(
@@ -120,10 +122,11 @@ def print_event(session: Session, event: Event, form: Form) -> None:
         session.out_lines(["---"] if form.name == "yaml" else [])
         print_data(session, row, form)
     else:
-        session.out(_line(session, row, wide=form.name == "wide"))
+        for line in _lines(session, row, wide=form.name == "wide"):
+            session.out(line)
 
 
-def _line(session: Session, row: Mapping[str, Any], *, wide: bool) -> str:
+def _lines(session: Session, row: Mapping[str, Any], *, wide: bool) -> Iterator[str]:
     subject = kinds.EVENTS.columns[2].value(row)
     kind = one_line(str(row["kind"]))
     rest: Sequence[str] = [subject, str(row["reason"])]
@@ -132,10 +135,12 @@ def _line(session: Session, row: Mapping[str, Any], *, wide: bool) -> str:
                 str(row["reason"])]  # fmt: skip
     text = "  ".join(one_line(part) for part in rest if part)
     at = clock_time(row["at"])
-    if session.width is not None:
-        text = cut(text, session.width - len(at) - max(_KIND_COLUMNS, len(kind)) - 4)
+    margin = len(at) + max(_KIND_COLUMNS, len(kind)) + 4
+    room = None if session.width is None else session.width - margin
+    first, *others = [text] if room is None or room < _FOLDED_MIN else folded(text, room)
     paint = state_paint(kind.rpartition(".")[2]) or Paint.CYAN
     colour = session.colour
     padding = " " * (_KIND_COLUMNS - len(kind))
     painted_at = painted(at, Paint.FAINT, colour=colour)
-    return f"{painted_at}  {painted(kind, paint, colour=colour)}{padding}  {text}"
+    yield f"{painted_at}  {painted(kind, paint, colour=colour)}{padding}  {first}"
+    yield from (" " * margin + more for more in others)

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from cyme.cli.text.tables import Row
 
 _TEXT: Mapping[str, Any] = {"required": False}
+_FORCE = click.option(
+    "--force", is_flag=True, help="Also where others depend on it, or its branch is gone."
+)
 
 
 class Noun(Command, click.Group):
@@ -149,8 +152,9 @@ def _add_app(session: Session, name: str, **given: str | None) -> None:
 
 @_action(apps, "delete", "Delete an app.", OUTPUT, NOWAIT)
 @click.argument("name", shell_complete=APP_NAME)
-def _delete_app(session: Session, name: str) -> None:
-    deeds.delete_app(session, name)
+@_FORCE
+def _delete_app(session: Session, name: str, force: bool) -> None:
+    deeds.delete_app(session, name, force=force)
     _ok(session, kinds.APPS, name)
 
 
@@ -170,8 +174,9 @@ def _add_instance(session: Session, name: str | None, **given: str | None) -> No
 
 @_action(instances, "delete", "Delete an instance.", OUTPUT, NOWAIT)
 @click.argument("name", shell_complete=INSTANCE)
-def _delete_instance(session: Session, name: str) -> None:
-    deeds.delete_instance(session, name)
+@_FORCE
+def _delete_instance(session: Session, name: str, force: bool) -> None:
+    deeds.delete_instance(session, name, force=force)
     _ok(session, kinds.INSTANCES, name)
 
 
@@ -223,8 +228,9 @@ def _add_queue(session: Session, name: str, options: str | None, **given: str | 
 
 @_action(queues, "delete", "Delete the declaration of a queue.", OUTPUT, NOWAIT)
 @click.argument("name", shell_complete=QUEUE)
-def _delete_queue(session: Session, name: str) -> None:
-    deeds.delete_queue(session, session.need_app(), name)
+@_FORCE
+def _delete_queue(session: Session, name: str, force: bool) -> None:
+    deeds.delete_queue(session, session.need_app(), name, force=force)
     _ok(session, kinds.QUEUES, name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -19,7 +20,7 @@ from cyme.cli.session import Session
 from cyme.cli.text.clean import one_line
 from cyme.cli.text.figures import parsed
 from cyme.cli.text.paint import Paint, painted, state_paint
-from cyme.cli.text.tables import Row, table_lines
+from cyme.cli.text.tables import Column, Row, table_lines
 from cyme.client.errors import ClientError
 
 #: States in which nobody need do anything.
@@ -33,6 +34,12 @@ _RESTART_S = 60.0
 _FAILED = ("instance.failed", "instance.disabled")
 _ANSWERED = ("instance.started", "instance.adopted", "instance.answers")
 _EVENTS_MAX = 1000
+
+#: What is shown of those that are not well.
+_OF_BRANCHES = ("ID", "STATE", "URL", "INSTANCES", "IN STATE")
+_OF_INSTANCES = ("NAME", "STATE", "BRANCH", "RESTARTS", "IN STATE", "REASON")
+
+_OF_QUEUES = frozenset({"queue-deep", "queue-unconsumed"})
 _WELL_BRANCHES = frozenset({"alive", "leaving", "left"})
 
 
@@ -76,11 +83,14 @@ def _cluster(session: Session) -> dict[str, Any]:
     restarting = _restarting(session, instances)
     bad = [row for row in instances if not _is_well(row) and row["name"] not in restarting]
     lost = [row for row in branches if row.get("state") not in _WELL_BRANCHES]
+    here: Row = next((row for row in branches if row["id"] == cluster.get("branch")), {})
+    # A branch that is looked at without running catches up with nobody.
+    is_fenced = bool(cluster.get("fenced")) and here.get("state") != "left"
     return {
-        "ok": not bad and not lost and not alerts and not cluster.get("fenced"),
+        "ok": not bad and not lost and not alerts and not is_fenced,
         "cluster": cluster.get("name"),
         "branch": cluster.get("branch"),
-        "fenced": cluster.get("fenced"),
+        "fenced": is_fenced,
         "branches": dict(Counter(str(row.get("state")) for row in branches)),
         "instances": dict(
             Counter(
@@ -147,18 +157,22 @@ def _print_cluster(session: Session, found: Mapping[str, Any]) -> None:
                 colour=colour,
             )
         )
-    for kind, rows in (
-        (kinds.BRANCHES, found["not_well"]["branches"]),
-        (kinds.INSTANCES, found["not_well"]["instances"]),
-        (kinds.ALERTS, found["alerts"]),
+    for columns, rows in (
+        (_titled(kinds.BRANCHES, *_OF_BRANCHES), found["not_well"]["branches"]),
+        (_titled(kinds.INSTANCES, *_OF_INSTANCES), found["not_well"]["instances"]),
+        (kinds.ALERTS.columns, found["alerts"]),
     ):
         if rows:
             session.out("")
-            session.out_lines(
-                table_lines(kind.columns_for(wide=False), rows, width=session.width, colour=colour)
-            )
-    if found["not_well"]["instances"]:
-        session.say("'cyme describe instance NAME' tells what happened, and what to do.")
+            session.out_lines(table_lines(columns, rows, width=session.width, colour=colour))
+    alerts = {str(alert.get("kind")) for alert in found["alerts"]}
+    for is_so, hint in (
+        (found["not_well"]["instances"], "'cyme describe instance NAME' tells what happened"),
+        (found["not_well"]["branches"], "'cyme describe branch ID' tells of a branch"),
+        (alerts & _OF_QUEUES, "'cyme describe queue NAME' tells of a queue"),
+    ):
+        if is_so:
+            session.say(f"{hint}, and what to do.")
     if found["ok"]:
         session.out(painted("All is well.", Paint.GOOD, colour=colour))
 
@@ -176,10 +190,11 @@ def _print_instances(session: Session, rows: Sequence[Row]) -> None:
     if not form_of(session).is_table:
         print_data(session, {"items": list(rows)})
         return
-    wanted = {"NAME", "STATE", "IN STATE", "RESTARTS", "REASON"}
-    columns = [column for column in kinds.INSTANCES.columns if column.title in wanted]
-    session.out_lines(
-        table_lines(
-            columns, rows, width=session.width, colour=session.colour, headers=session.given.headers
-        )
-    )
+    columns = _titled(kinds.INSTANCES, *_OF_INSTANCES)
+    session.out_lines(table_lines(columns, rows, width=session.width, colour=session.colour))
+
+
+def _titled(kind: kinds.Kind, *titles: str) -> list[Column]:
+    """Return columns of a kind; what tells why is read to its end."""
+    found = [column for column in kind.columns if column.title in titles]
+    return [replace(column, folds=column.title == "REASON") for column in found]

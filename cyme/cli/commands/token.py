@@ -118,17 +118,20 @@ def list_tokens(session: Session, branch: str | None) -> None:
 @command.command("revoke", cls=Command, help="Make a token invalid from now on.")
 @click.argument("name", shell_complete=complete_names("token"))
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Also the token that this command is using.")
 @_BRANCH
 @_ALL
 @pass_session
-def revoke(session: Session, name: str, yes: bool, branch: str | None, all_branches: bool) -> Exit:
+def revoke(
+    session: Session, name: str, yes: bool, force: bool, branch: str | None, all_branches: bool
+) -> Exit:
     """Revoke a token."""
     branches = _branches(session, branch, all_branches=all_branches)
     whose = "all branches" if all_branches else f"the branch {branches[0]}"
     session.confirm(f"Revoke the token {name} of {whose}", count=1, yes=yes)
 
     def forget(branch: str) -> None:
-        session.delete("branches", branch, "tokens", name)
+        session.delete("branches", branch, "tokens", name, force=force or None)
         session.say(f"The token {name} of the branch {branch} is revoked.")
 
     return each_of(session, branches, forget)

@@ -68,6 +68,33 @@ def cut(text: str, columns: int) -> str:
     return "".join(kept).rstrip() + _CUT
 
 
+def folded(text: str, columns: int) -> list[str]:
+    """Return a clean text as lines of at most so many columns, broken between words if it can be.
+
+    Args:
+        text: The text.
+        columns: At least 1.
+    """
+    lines, taken = [""], 0
+    for word in text.split(" "):
+        needed = columns_of(word)
+        if lines[-1] and taken + 1 + needed <= columns:
+            lines[-1] += f" {word}"
+            taken += 1 + needed
+            continue
+        if lines[-1]:
+            lines.append("")
+        taken = 0
+        for character in word:
+            more = _columns(character)
+            if taken + more > columns and lines[-1]:
+                lines.append("")
+                taken = 0
+            lines[-1] += character
+            taken += more
+    return lines
+
+
 def padded(text: str, columns: int, *, right: bool = False) -> str:
     """Return a clean text filled up with spaces to so many columns."""
     fill = " " * (columns - columns_of(text))

@@ -1,12 +1,17 @@
-"""Plain tables: columns as wide as what is in them, cut to the terminal where there is one."""
+"""Plain tables: columns as wide as what is in them, fitted to the terminal where there is one.
+
+Where that is too narrow, columns that say nothing of any row are left out, then long texts are cut;
+a reason, which is what its table is read for, goes on in the next line instead.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cyme.cli.text.clean import columns_of, cut, one_line, padded
+from cyme.cli.text.clean import columns_of, cut, folded, one_line, padded
 from cyme.cli.text.figures import NOTHING
 from cyme.cli.text.paint import Paint, painted
 
@@ -15,6 +20,8 @@ Row = Mapping[str, Any]
 _GAP = "  "
 #: A column that may be cut keeps so many columns.
 _KEPT_MIN = 6
+#: A column that goes on in the next line keeps so many.
+_FOLDED_MIN = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ class Column:
         flexible: Whether it may be cut where the terminal is narrow.
         right: Whether it holds figures, which end where the column ends.
         paint: The colour of a cell by its text.
+        folds: Whether it goes on in the next line in place of being cut; for the last column.
     """
 
     title: str
@@ -36,6 +44,7 @@ class Column:
     flexible: bool = False
     right: bool = False
     paint: Callable[[str], Paint | None] | None = None
+    folds: bool = False
 
 
 def table_lines(
@@ -58,6 +67,8 @@ def table_lines(
         widths_min: What the columns take at least, so that more rows can follow later.
     """
     cells = [[one_line(column.value(row)) or NOTHING for column in columns] for row in rows]
+    if width is not None and not widths_min:
+        columns, cells = _telling(columns, cells, headers=headers, width=width)
     widths = widths_of(columns, cells, headers=headers, width=width, widths_min=widths_min)
     if headers:
         titles = _line([column.title for column in columns], columns, widths, [None] * len(columns))
@@ -67,7 +78,31 @@ def table_lines(
             column.paint(cell) if column.paint and colour else None
             for column, cell in zip(columns, row, strict=True)
         ]
-        yield _line(row, columns, widths, paints)
+        first, *others = _folds(row, columns, widths)
+        yield _line(first, columns, widths, paints)
+        yield from (_line(more, columns, widths, [None] * len(columns)) for more in others)
+
+
+def _telling(
+    columns: Sequence[Column], cells: list[list[str]], *, headers: bool, width: int
+) -> tuple[Sequence[Column], list[list[str]]]:
+    """Return the columns and their cells, without those that say nothing if all do not fit."""
+    natural = widths_of(columns, cells, headers=headers, width=None)
+    if not cells or sum(natural) + len(_GAP) * (len(natural) - 1) <= width:
+        return columns, cells
+    kept = [i for i in range(len(columns)) if any(row[i] != NOTHING for row in cells)]
+    return [columns[i] for i in kept], [[row[i] for i in kept] for row in cells]
+
+
+def _folds(
+    row: Sequence[str], columns: Sequence[Column], widths: Sequence[int]
+) -> list[Sequence[str]]:
+    """Return the lines of a row: one, or more where its last cell is folded."""
+    if not (columns and columns[-1].folds and widths[-1] >= _KEPT_MIN):
+        return [row]
+    first, *others = folded(row[-1], widths[-1])
+    blank = [""] * (len(row) - 1)
+    return [[*row[:-1], first], *([*blank, more] for more in others)]
 
 
 def widths_of(
@@ -90,13 +125,11 @@ def widths_of(
     if width is None:
         return widths
     over = sum(widths) + len(_GAP) * (len(widths) - 1) - width
-    flexible = [index for index, column in enumerate(columns) if column.flexible]
-    while over > 0 and flexible:
-        widest = max(flexible, key=lambda index: widths[index])
-        least = max(_KEPT_MIN, len(columns[widest].title) if headers else 0)
-        if widths[widest] <= least:
+    while over > 0:
+        able = [i for i in range(len(columns)) if widths[i] > _least(columns[i], headers=headers)]
+        if not able:
             break
-        widths[widest] -= 1
+        widths[max(able, key=lambda index: widths[index])] -= 1
         over -= 1
     for index in range(len(widths) - 1, 0, -1):  # what does not fit at all ends at the edge
         spare = widths[index] - 1
@@ -105,6 +138,14 @@ def widths_of(
             widths[index] -= taken
             over -= taken
     return widths
+
+
+def _least(column: Column, *, headers: bool) -> float:
+    """Return how many columns a column keeps before any other is cut at the edge."""
+    if not column.flexible:
+        return math.inf
+    kept = _FOLDED_MIN if column.folds else _KEPT_MIN
+    return max(kept, len(column.title) if headers else 0)
 
 
 def _line(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cyme.cli.text.clean import columns_of, cut, json_safe, log_line, one_line, padded
+from cyme.cli.text.clean import columns_of, cut, folded, json_safe, log_line, one_line, padded
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,21 @@ def test_json_stays_json_and_holds_nothing_that_a_terminal_obeys() -> None:
 def test_cuts_by_the_columns_that_are_taken(text: str, columns: int, short: str) -> None:
     assert cut(text, columns) == short
     assert columns_of(short) <= columns
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "lines"),
+    [
+        ("", 5, [""]),
+        ("a bc def", 4, ["a bc", "def"]),
+        ("a bc def", 80, ["a bc def"]),
+        ("abcdefgh i", 3, ["abc", "def", "gh", "i"]),
+        ("x abcdefgh", 4, ["x", "abcd", "efgh"]),
+        ("\u4e16\u754c\u4e16 x", 4, ["\u4e16\u754c", "\u4e16 x"]),
+    ],
+)
+def test_folds_between_words_where_it_can(text: str, columns: int, lines: list[str]) -> None:
+    assert folded(text, columns) == lines
 
 
 def test_pads_by_the_columns_that_are_taken() -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from cyme.cli.text.paint import Paint
@@ -35,6 +38,29 @@ def test_cuts_what_may_be_cut_before_anything_else() -> None:
     line = list(table_lines(COLUMNS, ROWS, width=40))[2]
     assert line == "a-much-longe…  1000  a long reason that…"[: len(line)] or "…" in line
     assert "1000" in line
+
+
+def test_a_reason_goes_on_in_the_next_line() -> None:
+    columns = [*COLUMNS[:-1], replace(COLUMNS[-1], folds=True)]
+    assert list(table_lines(columns, ROWS, width=44)) == [
+        "NAME         N  REASON",
+        "short        1  it answers",
+        "a-much-…  1000  a long reason that goes on",
+        "                and on",
+    ]
+    assert list(table_lines(columns, ROWS)) == list(table_lines(COLUMNS, ROWS))
+    assert all(len(line) <= 20 for line in table_lines(columns, ROWS, width=20))
+
+
+def test_columns_that_say_nothing_give_way_where_it_is_narrow() -> None:
+    rows = [{**row, "n": ""} for row in ROWS]
+
+    def titles(**settings: Any) -> list[str]:
+        return next(iter(table_lines(COLUMNS, rows, **settings))).split()
+
+    assert titles(width=80) == ["NAME", "N", "REASON"]
+    assert titles(width=50) == ["NAME", "REASON"]
+    assert len(titles(width=50, widths_min=[4, 1, 6])) == 3, "rows that follow may say something"
 
 
 def test_says_nothing_with_a_dash_and_can_leave_the_titles_out() -> None:
