@@ -20,6 +20,8 @@ _SECTION_ROWS_MIN = 3
 _SECTION_PART = 5
 _ALERTS_MAX = 2
 _WIDE_COLUMNS = 110
+#: States that somebody should know the reason of.
+_LAME = frozenset({"unknown", "unresponsive", "backoff", "disabled"})
 
 
 def _vital(name: str) -> Callable[[Row], float]:
@@ -185,13 +187,34 @@ def _head(figures: Figures, view: View, width: int | None, *, colour: bool) -> l
              _fit(second, width)]  # fmt: skip
     if view.shows_help:
         lines += _wrapped(HELP, width)
-    for alert in figures.alerts[:_ALERTS_MAX]:
-        text = f"! {alert.get('kind')} {alert.get('subject')}: {alert.get('reason')}"
-        lines.append(painted(_fit(one_line(text), width), Paint.BAD, colour=colour))
-    more = len(figures.alerts) - _ALERTS_MAX
-    if more > 0:
-        lines.append(painted(f"! and {more} more: cyme get alerts", Paint.BAD, colour=colour))
+    troubles = [
+        *_first([_told(alert) for alert in figures.alerts], "cyme get alerts"),
+        *([] if _is_wide(width) else _first(_lame(figures.instances), "cyme status")),
+    ]
+    lines += [
+        painted(_fit(f"! {one_line(text)}", width), Paint.BAD, colour=colour) for text in troubles
+    ]
     return lines
+
+
+def _told(alert: Row) -> str:
+    kind, subject, reason = (str(alert.get(name)) for name in ("kind", "subject", "reason"))
+    return f"{kind}: {reason}" if subject in reason else f"{kind} {subject}: {reason}"
+
+
+def _lame(instances: Sequence[Row]) -> list[str]:
+    """Return why instances do not run, for a screen that has no room for it beside them."""
+    return [
+        f"{row.get('name')} is {row.get('state')}: {row.get('reason')}"
+        for row in sorted(instances, key=lambda row: str(row.get("name")))
+        if row.get("state") in _LAME
+    ]
+
+
+def _first(texts: Sequence[str], command: str) -> list[str]:
+    """Return the first of some texts, and which command shows the others."""
+    more = len(texts) - _ALERTS_MAX
+    return [*texts[:_ALERTS_MAX], *([f"and {more} more: {command}"] if more > 0 else [])]
 
 
 def _section(
@@ -206,7 +229,7 @@ def _section(
 ) -> list[str]:
     if not rows:
         return ["", painted(f"no {columns[0].title.lower()}", Paint.FAINT, colour=colour)]
-    is_wide = width is None or width >= _WIDE_COLUMNS
+    is_wide = _is_wide(width)
     shown = rows[skip : skip + rows_max] if rows_max is not None else rows
     used = [column for column in columns if is_wide or not column.wide]
     place = ""
@@ -215,6 +238,10 @@ def _section(
         place = f"{skip + 1}-{skip + len(shown)} of {len(rows)}{by}"
     above = painted(_fit(place, width), Paint.FAINT, colour=colour)
     return [above, *table_lines(used, shown, width=width, colour=colour)]
+
+
+def _is_wide(width: int | None) -> bool:
+    return width is None or width >= _WIDE_COLUMNS
 
 
 def _counted(states: Mapping[str, int]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cyme.cli.live.figures import Figures
@@ -51,6 +53,28 @@ def test_shows_the_whole_where_there_is_no_terminal() -> None:
     assert "tasks 12.5/s, failed 0.25/s; branches 9 alive; instances 40 running" in lines[1]
     assert "! queue-deep orders: 12 wait\\x1b[2J" in lines[2]
     assert "! and 1 more: cyme get alerts" in lines
+
+
+def test_says_why_instances_do_not_run_where_their_reasons_have_no_room() -> None:
+    seen = figures(6)
+    for row, state in zip(
+        seen.instances, ("unknown", "running", "backoff", "disabled"), strict=False
+    ):
+        row["state"], row["reason"] = state, f"{state} it is"  # type: ignore[index]
+    lines = view_lines(seen, View(), 80, 40, colour=False)
+    assert "! w0 is unknown: unknown it is" in lines
+    assert "! w2 is backoff: backoff it is" in lines
+    assert "! and 1 more: cyme status" in lines
+    lines = view_lines(seen, View(), 160, 40, colour=False)
+    assert not any(line.startswith("! w") for line in lines)
+    assert any(line.startswith("w0") and line.endswith("unknown it is") for line in lines)
+
+
+def test_an_alert_does_not_name_twice_what_it_is_about() -> None:
+    url = "amqp://h//"
+    alert = {"kind": "broker-lost", "subject": url, "reason": f"The broker {url} is away."}
+    lines = view_lines(replace(figures(), alerts=[alert]), View(), 80, 40, colour=False)
+    assert f"! broker-lost: The broker {url} is away." in lines
 
 
 @pytest.mark.parametrize(
