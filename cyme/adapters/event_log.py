@@ -7,7 +7,6 @@ ones.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +16,8 @@ from typing import TypeVar
 import gevent
 import msgspec
 
+from cyme.adapters.disk import unwritten
 from cyme.core.events import Event
-from cyme.errors import StorageFull, StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +26,6 @@ LOG_FILE = "events.jsonl"
 #: A file that would grow over this is put aside, with so many others; the oldest is removed.
 FILE_BYTES_MAX = 1 << 20
 KEPT_MAX = 4
-
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _decode = msgspec.json.Decoder(Event).decode
@@ -66,10 +63,10 @@ class FileEventLog:
             _aside(lambda: self._append(lines))
         except OSError as exc:
             self._is_torn = True
-            kind = StorageFull if exc.errno in _NO_ROOM else StorageUnavailable
-            raise kind(
+            raise unwritten(
+                exc,
                 f"{self._path} cannot be written: {exc.strerror}. Make room, or give the branch a "
-                "directory that it may write to; what happens is remembered in memory meanwhile."
+                "directory that it may write to; what happens is remembered in memory meanwhile.",
             ) from exc
 
     # --- in a thread of its own -----------------------------------------------------------------

@@ -11,7 +11,6 @@ branch. The branch reads it again when it has changed.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
@@ -24,6 +23,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cyme.adapters.disk import unwritten
 from cyme.core.access import Caller, Role, TokenInfo, TokenMade
 from cyme.core.names import check_name
 from cyme.errors import (
@@ -32,7 +32,6 @@ from cyme.errors import (
     Fault,
     InvalidRequest,
     NotFound,
-    StorageFull,
     StorageUnavailable,
     TooLarge,
 )
@@ -352,8 +351,7 @@ def _replace(path: Path, text: str) -> None:
     except OSError as exc:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
-        error = StorageFull if exc.errno == errno.ENOSPC else StorageUnavailable
-        raise error(f"{path} cannot be written: {exc.strerror}. It is as it was.") from exc
+        raise unwritten(exc, f"{path} cannot be written: {exc.strerror}. It is as it was.") from exc
 
 
 def _flush_directory(directory: Path) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import resource
 import stat
 from pathlib import Path
 
 import pytest
 
 from cyme.adapters.cluster_memory import MEMORY_FILE, ClusterMemory
-from cyme.errors import StorageUnavailable
+from cyme.errors import StorageFull, StorageUnavailable
 
 
 def test_every_life_has_a_boot_of_its_own(tmp_path: Path) -> None:
@@ -44,3 +45,17 @@ def test_a_directory_that_cannot_be_written_is_told_and_nothing_is_lost(tmp_path
     with pytest.raises(StorageUnavailable, match=MEMORY_FILE):
         memory.keep_drained(True)
     assert not ClusterMemory(tmp_path)._read().drained
+
+
+def test_a_disk_without_room_is_told_as_one(tmp_path: Path) -> None:
+    memory = ClusterMemory(tmp_path)
+    memory.begin_life()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(StorageFull, match="File too large"):
+            memory.keep_drained(True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not ClusterMemory(tmp_path)._read().drained
+    assert not (tmp_path / "cluster.fresh").exists()
