@@ -76,6 +76,8 @@ class Store extends Told {
   #rows = new Map();
   #changed = new Set();
   #gone = new Set();
+  /** What changed while a list is on its way; null while none is. */
+  #newer = null;
 
   constructor(keyOf) {
     super();
@@ -97,6 +99,7 @@ class Store extends Told {
 
   put(row) {
     const key = this.key(row);
+    this.#newer?.add(key);
     this.#rows.set(key, row);
     this.#changed.add(key);
     this.#gone.delete(key);
@@ -104,17 +107,26 @@ class Store extends Told {
   }
 
   drop(key) {
+    this.#newer?.add(key);
     if (!this.#rows.delete(key)) return;
     this.#changed.delete(key);
     this.#gone.add(key);
     tellSoon(this);
   }
 
+  /** A list is asked for: what is told before it comes is newer than what stands in it. */
+  expect() {
+    this.#newer = new Set();
+  }
+
   /** Takes a whole list; rows that are not in it are gone. */
   replace(rows) {
-    const kept = new Set();
+    const newer = this.#newer ?? new Set();
+    this.#newer = null;
+    const kept = new Set(newer);
     for (const row of rows) {
       const key = this.key(row);
+      if (newer.has(key)) continue;
       kept.add(key);
       const before = this.#rows.get(key);
       if (before && JSON.stringify(before) === JSON.stringify(row)) continue;
@@ -262,6 +274,7 @@ class Live {
 
   async #load() {
     const list = async (name, path, take) => {
+      if (this[name] instanceof Store) this[name].expect();
       try {
         take(await api.get(path));
         delete this.failures[name];
