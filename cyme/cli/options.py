@@ -105,8 +105,9 @@ LOCAL = (
 )  # fmt: skip
 OUTPUT = kept("output", "-o", "--output", metavar="FORMAT",
               help="table, wide, json, yaml, name or jsonpath=TEMPLATE.",
-              shell_complete=lambda *_: ["table", "wide", "json", "yaml", "name",
-                                         "jsonpath="])  # fmt: skip
+              shell_complete=lambda _ctx, _option, begun: [
+                  name for name in ("table", "wide", "json", "yaml", "name", "jsonpath=")
+                  if name.startswith(begun)])  # fmt: skip
 NO_HEADERS = kept("headers", "--no-headers", is_flag=True, help="Leave out the titles of a table.")
 
 

@@ -75,11 +75,19 @@ class Root(click.Group):
         return name, command, [action, *rest] if action else rest
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Return what may follow, without loading any command."""
+        """Return what may follow; only ``instances.`` loads a command."""
         from click.shell_completion import CompletionItem  # noqa: PLC0415 - only for completion
 
         if incomplete.startswith("-"):
             return super(click.Group, self).shell_complete(ctx, incomplete)
+        noun, dot, action = incomplete.partition(".")
+        group = self.get_command(ctx, noun) if dot else None
+        if isinstance(group, click.Group):
+            return [
+                CompletionItem(f"{noun}.{name}", help=group.commands[name].get_short_help_str())
+                for name in group.list_commands(ctx)
+                if name.startswith(action)
+            ]
         return [
             CompletionItem(name, help=entry.summary)
             for name, entry in ENTRIES.items()

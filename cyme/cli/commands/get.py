@@ -30,6 +30,14 @@ cyme get instances -w                       and every change from now on
 """
 
 
+#: States of instances, branches and tasks, for a shell to complete.
+_STATES = (
+    "backoff", "disabled", "pending", "running", "starting", "stopped", "stopping", "unknown",
+    "unresponsive",
+    "alive", "failed", "leaving", "left", "suspect",
+    "FAILURE", "PENDING", "RECEIVED", "RETRY", "REVOKED", "STARTED", "SUCCESS",
+)  # fmt: skip
+
 #: What things can be chosen by: the option, and the kinds of those that have it.
 _CHOICES: Mapping[str, tuple[str, Sequence[kinds.Kind]]] = {
     "labels": ("--selector", (kinds.APPS, kinds.INSTANCES, kinds.CONSUMERS, kinds.BRANCHES)),
@@ -39,6 +47,10 @@ _CHOICES: Mapping[str, tuple[str, Sequence[kinds.Kind]]] = {
     "text": ("--search", (kinds.TASKS,)),
     "limit": ("--limit", (kinds.TASKS, kinds.EVENTS)),
 }
+
+
+def _states(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    return [state for state in _STATES if state.startswith(incomplete)]
 
 
 @click.command(
@@ -65,7 +77,7 @@ _CHOICES: Mapping[str, tuple[str, Sequence[kinds.Kind]]] = {
     metavar="KEY=VALUE",
     help="Only those with this label.",
 )
-@click.option("--state", metavar="STATE", help="Only those in this state.")
+@click.option("--state", metavar="STATE", shell_complete=_states, help="Only those in this state.")
 @click.option("--branch", metavar="ID", shell_complete=BRANCH, help="What is on this branch.")
 @click.option(
     "--queue",
