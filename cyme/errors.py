@@ -9,8 +9,11 @@ No message carries a secret: a URL is masked before it enters an error.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class CymeError(Exception):
@@ -129,6 +132,16 @@ class NotOwner(Unavailable):
 
 class StorageUnavailable(Unavailable):
     """The database refuses to write; what was stored before is intact."""
+
+    @classmethod
+    def of(cls, error: OSError, detail: str) -> StorageUnavailable:
+        """Return the error for a file that could not be written.
+
+        Args:
+            error: Why, as the system says it.
+            detail: What was not written, and what to do.
+        """
+        return StorageFull(detail) if error.errno in _NO_ROOM else cls(detail)
 
 
 class StorageFull(StorageUnavailable):

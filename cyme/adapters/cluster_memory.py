@@ -13,7 +13,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cyme.adapters.disk import unwritten
+from cyme.errors import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class ClusterMemory:
         except OSError as exc:
             with contextlib.suppress(OSError):
                 fresh.unlink(missing_ok=True)
-            raise unwritten(
+            raise StorageUnavailable.of(
                 exc, f"{self._path} cannot be written: {exc.strerror}. It is as it was."
             ) from exc
         self._known = known

@@ -16,8 +16,8 @@ from typing import TypeVar
 import gevent
 import msgspec
 
-from cyme.adapters.disk import unwritten
 from cyme.core.events import Event
+from cyme.errors import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class FileEventLog:
             _aside(lambda: self._append(lines))
         except OSError as exc:
             self._is_torn = True
-            raise unwritten(
+            raise StorageUnavailable.of(
                 exc,
                 f"{self._path} cannot be written: {exc.strerror}. Make room, or give the branch a "
                 "directory that it may write to; what happens is remembered in memory meanwhile.",

@@ -23,7 +23,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cyme.adapters.disk import unwritten
 from cyme.core.access import Caller, Role, TokenInfo, TokenMade
 from cyme.core.names import check_name
 from cyme.errors import (
@@ -351,7 +350,9 @@ def _replace(path: Path, text: str) -> None:
     except OSError as exc:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
-        raise unwritten(exc, f"{path} cannot be written: {exc.strerror}. It is as it was.") from exc
+        raise StorageUnavailable.of(
+            exc, f"{path} cannot be written: {exc.strerror}. It is as it was."
+        ) from exc
 
 
 def _flush_directory(directory: Path) -> None:
