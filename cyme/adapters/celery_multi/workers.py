@@ -357,7 +357,8 @@ class CeleryMulti:
     def discard(self, instance: str) -> None:
         """Remove the files of a deleted instance."""
         place = self._place(instance)
-        aside(lambda: shutil.rmtree(place, ignore_errors=True))
+        with self._tending:  # what is added to a log while it is removed would stay
+            aside(lambda: shutil.rmtree(place, ignore_errors=True))
         for pid, worker in list(self._workers.items()):
             if worker.instance == instance:
                 del self._workers[pid]

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import gevent
 import pytest
 
-from cyme.adapters.celery_multi import CeleryMulti
+from cyme.adapters.celery_multi import CeleryMulti, log_rotation
 from cyme.adapters.celery_multi.log_rotation import LogLimits
+from cyme.adapters.celery_multi.raw_output import add_to_log
 from cyme.core.workers import ProcessState
 from cyme.errors import InvalidRequest
 from tests.adapters.celery_multi.ground import READY, Ground, escaped_to, is_alive
@@ -96,6 +98,34 @@ def test_reads_the_end_of_the_log(ground: Ground) -> None:
     (place / "worker.log").write_bytes(b"".join(b"line %d\xff\n" % n for n in range(100_000)))
     assert ground.multi.log_tail("w1", 2) == ("line 99998\ufffd", "line 99999\ufffd")
     assert ground.multi.log_tail("w1", 0) == ()
+
+
+def test_no_files_are_removed_while_logs_are_written(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ground.place("w1")
+    place.mkdir(parents=True)
+    (place / "worker.out").write_text("last words\n")
+    written, goes_on = os.pipe()
+    begun: list[Path] = []
+
+    def add_slowly(at: Path) -> None:
+        begun.append(at)
+        os.read(written, 1)
+        add_to_log(at)
+
+    monkeypatch.setattr(log_rotation, "add_to_log", add_slowly)
+    tending = gevent.spawn(ground.multi.tend_logs)
+    eventually(lambda: begun)
+    removing = gevent.spawn(ground.multi.discard, "w1")
+    removing.join(0.2)
+    is_there = (place / "worker.out").exists()
+    os.write(goes_on, b"1")
+    gevent.joinall([tending, removing], timeout=10, raise_error=True)
+    assert is_there
+    assert not place.exists()
+    os.close(written)
+    os.close(goes_on)
 
 
 def test_discards_the_files_of_one_instance_alone(ground: Ground) -> None:
