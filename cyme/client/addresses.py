@@ -37,12 +37,14 @@ def address_of(url: str) -> Address:
 
     Args:
         url: ``http://host:port`` or ``https://...``; without a scheme it is http, without a port
-            that of the scheme.
+            that of the scheme. ``:port`` is this machine.
 
     Raises:
         ValueError: It is no such URL.
     """
     text = url.strip()
+    if text.startswith(":"):
+        text = f"127.0.0.1{text}"
     if "://" not in text:
         text = f"http://{text}"
     try:

@@ -166,8 +166,10 @@ class Connections:
             ) from exc
         except OSError as exc:
             connection.close()
+            is_tls = isinstance(exc, ssl.SSLError)
+            hint = "Does it speak https, or http?" if is_tls else "Is its branch running?"
             raise ConnectionFailed(
-                f"{address.url} cannot be reached: {_reason(exc)}. Is its branch running?",
+                f"{address.url} cannot be reached: {_reason(exc)}. {hint}",
                 request=str(request),
                 url=address.url,
             ) from exc
@@ -363,6 +365,8 @@ def _translated(
 def _reason(exc: BaseException) -> str:
     if isinstance(exc, TimeoutError):
         return "it does not answer"
+    if isinstance(exc, ssl.SSLError) and exc.reason:
+        return exc.reason.replace("_", " ").lower()
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror.lower()
     if isinstance(exc, IncompleteRead):

@@ -133,13 +133,39 @@ def test_url_beats_context_beats_variable_beats_this_machine(
     [
         (["--url", "a", "--context", "b"], "not both"),
         (["--url", "ftp://a"], "is no URL of a branch"),
-        (["--url", "http://me:pw@a"], "holds no user and no password"),
+        (["--url", "http://me:pw@a"], "holds no user and no password; 'cyme login' keeps a token"),
     ],
 )
 def test_what_cannot_be_talked_to_is_told(words: list[str], hint: str, cli: Cli) -> None:
     ran = cli(*words, "get", "apps", code=Exit.USAGE)
     assert hint in ran.err
     assert "pw" not in ran.err.replace("password", "")
+
+
+def test_a_port_alone_is_one_of_this_machine(cli: Cli) -> None:
+    assert shown(cli, "--url", ":8001")["urls"] == ["http://127.0.0.1:8001"]
+
+
+def test_a_token_that_is_not_accepted_is_told_with_where_to_look(
+    cli: Cli, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CYME_TOKEN", "cyme_o_nobody")
+    ran = cli("get", "apps", code=Exit.NOT_ALLOWED)
+    assert "'cyme context show' tells where it is from" in ran.err
+    assert shown(cli)["token_from"] == "CYME_TOKEN"
+
+
+def test_a_token_that_is_asked_for_can_be_kept(
+    cli: Cli, branch: FakeBranch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(branch.closed_app) as closed:
+        monkeypatch.setenv("CYME_URL", closed)
+        assert "'cyme login' keeps one" in cli("get", "apps", code=Exit.NOT_ALLOWED).err
+
+
+def test_a_branch_of_http_is_told_from_one_that_is_away(cli: Cli, url: str) -> None:
+    ran = cli("--url", url.replace("http", "https"), "get", "apps", code=Exit.UNREACHABLE)
+    assert "wrong version number. Does it speak https, or http?" in ran.err
 
 
 def test_contexts_are_kept_for_their_owner_alone(cli: Cli, tmp_path: Path) -> None:
