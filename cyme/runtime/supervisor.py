@@ -254,7 +254,8 @@ class Supervisor:
         self._take_answers()
         starting = self._count(InstanceState.STARTING)
         for count, charge in enumerate(list(self._charges.values()), start=1):
-            if not charge.busy:
+            # One that left meanwhile may be another one's name by now.
+            if not charge.busy and self._charges.get(charge.name) is charge:
                 was_starting = charge.memory.state is InstanceState.STARTING
                 self._consider(charge, starting)
                 is_starting = charge.memory.state is InstanceState.STARTING

@@ -1,10 +1,12 @@
-"""Records that arrive from elsewhere and make no sense cost their own instances alone."""
+"""What comes at a bad moment, or makes no sense, costs no more than it must."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import gevent
 import pytest
+from gevent.event import Event
 
 from cyme.core.model import (
     EPOCH_STAMP,
@@ -16,6 +18,7 @@ from cyme.core.model import (
     WorkerSpec,
 )
 from cyme.core.status import InstanceState
+from cyme.runtime.supervisor import YIELD_EVERY
 from tests.runtime.world import APP, BRANCH, World
 
 
@@ -43,3 +46,27 @@ def test_a_queue_that_cannot_be_read_keeps_its_consumer_from_running(world: Worl
     world.pass_time(10)
     assert world.state("w1") is InstanceState.STOPPED
     assert "queue 'q'" in world.status("w1").reason
+
+
+def test_what_was_discarded_in_the_middle_of_a_pass_is_not_discarded_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    discard, goes_on = world.workers.discard, Event()
+
+    def discard_slowly(instance: str) -> None:
+        goes_on.wait(5)
+        discard(instance)
+
+    monkeypatch.setattr(world.workers, "discard", discard_slowly)
+    for number in range(2 * YIELD_EVERY):
+        world.put(f"w{number}", is_enabled=False)
+    world.put("last", is_enabled=False)
+    world.pass_time(1)
+    assert world.supervisor._greenlet is not None
+    world.supervisor._greenlet.kill()  # the passes are made here
+    world.delete("last")
+    world.supervisor.pass_now()
+    gevent.spawn(goes_on.set)
+    world.supervisor.pass_now()
+    gevent.sleep(0)
+    assert world.workers.discarded == ["last"]
