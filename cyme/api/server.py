@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import errno
 import logging
-import resource
 import socket
 import ssl
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from gevent.pywsgi import WSGIServer
 
 from cyme.api.connection import Connection, Patience
 from cyme.api.exchange import Exchange, refusal_bytes
+from cyme.api.open_files import open_files_max
 from cyme.errors import AddressUnavailable, Overloaded, SettingsError
 
 logger = logging.getLogger(__name__)
@@ -227,7 +226,7 @@ class _Listener(WSGIServer):  # type: ignore[misc] # gevent is untyped
         limits: ConnectionLimits,
     ) -> None:
         host, port = listening.getsockname()[:2]
-        self._total_max = min(limits.total_max, _files_max() // 2)
+        self._total_max = min(limits.total_max, open_files_max() // 2)
         super().__init__(
             listening,
             app,
@@ -332,9 +331,3 @@ class _Listener(WSGIServer):  # type: ignore[misc] # gevent is untyped
             logger.debug("It did not wait for its refusal: %s", exc)
         finally:
             self._turning_away -= 1
-
-
-def _files_max() -> int:
-    """Return how many files this process may have open."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if soft == resource.RLIM_INFINITY else soft

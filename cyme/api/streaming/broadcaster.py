@@ -7,7 +7,6 @@ channels and pushes it to their listeners; it lets others run between a few of t
 from __future__ import annotations
 
 import logging
-import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ from typing import Any
 import gevent
 from gevent.event import Event as Signalled
 
+from cyme.api.open_files import open_files_max
 from cyme.api.replies import TURN_S
 from cyme.api.streaming.frames import HEARTBEAT, dropped_frame, event_frame
 from cyme.api.streaming.handoff import Handoff
@@ -160,7 +160,7 @@ class Broadcaster:
             Overloaded: There is none.
         """
         of_one_max = self._limits.per_address_max
-        total_max = min(self._limits.total_max, _files_max() // 4)
+        total_max = min(self._limits.total_max, open_files_max() // 4)
         why = None
         if self._is_stopped:
             why = "The branch is stopping."
@@ -346,9 +346,3 @@ def _may_listen(listener: Listener) -> bool:
 def _is_past(known: dict[str, Cursor], come: dict[str, Cursor]) -> bool:
     """Tell whether all that comes from now on is later than what is known."""
     return all(branch in come and come[branch] >= cursor for branch, cursor in known.items())
-
-
-def _files_max() -> int:
-    """Return how many files this process may have open."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 2**31 if soft == resource.RLIM_INFINITY else soft
