@@ -175,3 +175,13 @@ def test_events_lead_to_what_they_are_about(page: Page) -> None:
 def test_nothing_waits_in_an_empty_queue(page: Page) -> None:
     queues = [{"depth": 0, "oldest_s": 0.0}, {"depth": 2, "oldest_s": 7.0}, None]
     assert ask(page, "format", "given.map(m.oldestWait)", queues) == ["–", "7 s", "–"]  # noqa: RUF001 - the page's dash
+
+
+def test_a_moment_says_in_which_zone_it_is(page: Page) -> None:
+    assert ask(page, "format", "m.moment(given)", 1_795_301_060.0) == (
+        ask(page, "format", "m.day(given)", 1_795_301_060.0)
+        + page.evaluate(
+            """' ' + new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' })
+                 .formatToParts(1795301060000).find((part) => part.type === 'timeZoneName').value"""
+        )
+    )

@@ -10,7 +10,8 @@
    uptime(iso)             the duration since a moment
    ago(iso)                "3 min ago"
    clock(iso)              "14:03:07"; local time
-   moment(iso)             "21 Nov 2026, 14:03:07"; local time
+   day(iso)                "21 Nov 2026, 14:03:07"; local time, for a column of them
+   moment(iso)             "21 Nov 2026, 14:03:07 GMT+1"; local time, and its zone
    plural(2, "instance")   "2 instances"
    NOTHING                 "–"
 
@@ -19,10 +20,12 @@
 export const NOTHING = "–";
 
 const counts = new Intl.NumberFormat("en");
-const dates = new Intl.DateTimeFormat("en-GB", {
+const WHOLE = {
   day: "numeric", month: "short", year: "numeric",
   hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false,
-});
+};
+const dates = new Intl.DateTimeFormat("en-GB", WHOLE);
+const zoned = new Intl.DateTimeFormat("en-GB", { ...WHOLE, timeZoneName: "short" });
 const clocks = new Intl.DateTimeFormat("en-GB", {
   hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false,
 });
@@ -112,9 +115,14 @@ export function clock(at) {
   return Number.isNaN(ms) ? NOTHING : clocks.format(ms);
 }
 
-export function moment(at) {
+export function day(at) {
   const ms = millis(at);
   return Number.isNaN(ms) ? NOTHING : dates.format(ms);
+}
+
+export function moment(at) {
+  const ms = millis(at);
+  return Number.isNaN(ms) ? NOTHING : zoned.format(ms);
 }
 
 export function plural(value, noun, many = `${noun}s`) {

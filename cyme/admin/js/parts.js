@@ -30,6 +30,8 @@ import { ago, clock, millis, moment, NOTHING } from "./format.js";
 import { toast } from "./toast.js";
 import { problemBox } from "./dialog.js";
 
+const COPIED_MS = 2000;
+
 const TONES = {
   running: "ok", alive: "ok", success: "ok", succeeded: "ok",
   starting: "info", pending: "info", stopping: "info", received: "info", started: "info", sent: "info", leaving: "info",
@@ -255,13 +257,19 @@ export function tabs({ label, value, options, run }) {
 }
 
 export function copyButton(text, label = "Copy") {
-  return button(label, {
+  // Said on the button itself: messages in the corner are behind a dialog.
+  const node = button(label, {
     icon: "copy", small: true,
     run: async () => {
       await copy(typeof text === "function" ? text() : text);
-      toast("Copied", { kind: "ok", timeoutMs: 2000 });
+      write(words, "Copied");
+      clearTimeout(timer);
+      timer = setTimeout(() => write(words, label), COPIED_MS);
     },
   });
+  let timer = 0;
+  const words = node.querySelector(".button-label");
+  return node;
 }
 
 async function copy(text) {

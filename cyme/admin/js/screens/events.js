@@ -4,7 +4,7 @@ import { openDialog } from "../dialog.js";
 import { kindBadge, subjectOf, textOf, whoDid } from "../event-row.js";
 import { h, write } from "../dom.js";
 import { download } from "../download.js";
-import { clock, moment, NOTHING, plural } from "../format.js";
+import { clock, day, moment, NOTHING, plural } from "../format.js";
 import { button, code, copyButton, empty, facts, failed, link, screenHead, searchBox, select, tabs } from "../parts.js";
 import { createTable } from "../table.js";
 import { tally } from "../table-bars.js";
@@ -267,7 +267,7 @@ class EventsScreen {
 
 function when(at) {
   const isToday = new Date(at).toDateString() === new Date().toDateString();
-  return isToday ? clock(at) : moment(at);
+  return isToday ? clock(at) : day(at);
 }
 
 function matchesKind(kind, wanted) {

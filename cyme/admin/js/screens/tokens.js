@@ -71,10 +71,10 @@ class TokensScreen {
     this.#root.append(
       screenHead({
         title: "Tokens",
-        lead: "Who may use a branch, and for what. A token counts at the branch that it was made on; a branch that is revoked one ends what goes on with it at once.",
+        lead: "Who may use a branch, and for what. A token counts at the branch that it was made on. Once it is revoked, all that goes on with it ends.",
         actions: [button("New token", { kind: "primary", icon: "plus", run: () => this.#create() })],
       }),
-      session.open && notice({ title: "This branch asks for no token", body: "It serves this machine alone, and takes everybody on it for an operator. Start it with --require-token to change that." }),
+      session.open && notice({ title: "This branch asks for no token", body: h("p", {}, "It serves this machine alone, and takes everybody on it for an operator. Start it with ", h("code", { class: "unbroken" }, "--require-token"), " to change that.") }),
       h("div", { class: "toolbar" }, select({ label: "Tokens of the branch", hideLabel: false, value: this.#branch, options: branches.sort(), run: (id) => this.#choose(id) }), this.many.node),
       this.table.node,
     );
