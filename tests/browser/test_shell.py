@@ -55,6 +55,31 @@ def test_every_screen_opens_by_its_address_and_has_no_barrier(
     assert {path: words for path, words in found.items() if words} == {}
 
 
+def test_names_that_break_nowhere_stay_inside_the_window(
+    start_branch: object, open_page: OpenPage
+) -> None:
+    branch: Branch = start_branch()  # type: ignore[operator]
+    app, queue, name = "W" * 60, "Q" * 60, "M" * 60
+    branch.put(f"/{app}/")
+    branch.put(f"/{app}/queues/{queue}/")
+    branch.put(f"/{app}/instances/{name}/", queues=[queue], is_enabled=False)
+    page = open_page(branch)
+    titles = {
+        f"apps/{app}": app, f"instances/{name}": name, f"queues/{app}/{queue}": queue,
+        "apps": "Apps", "instances": "Instances", "queues": "Queues", "events": "Events",
+        f"logs?instance={name}": "Logs", "": "Overview",
+    }  # fmt: skip
+    wide = {}
+    for path, title in titles.items():
+        page.evaluate(GO, f"/admin/{path}")
+        expect(page.locator("#main:not([aria-busy]) h1")).to_have_text(title)
+        expect(page.locator("#main")).to_contain_text(re.compile("W{60}|Q{60}|M{60}"))
+        for look, size in {"desktop": DESKTOP, "phone": PHONE}.items():
+            page.set_viewport_size(size)  # type: ignore[arg-type] # a typed dict
+            wide[path[:4], look] = overflow_px(page)
+    assert {place: px for place, px in wide.items() if px} == {}
+
+
 def troubles(page: Page, axe: str, rules: Sequence[str]) -> list[str]:
     """Return the barriers of a screen, and whether it is wider than its window."""
     found = violations(page, axe, rules)
@@ -98,6 +123,55 @@ def test_the_palette_finds_screens_and_things(cluster: Cluster, open_page: OpenP
     expect(page.get_by_role("listbox", name="Matches")).to_contain_text("Nothing is called like")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_palette_finds_what_can_be_done_and_asks_before_it_ends_a_worker(
+    cluster: Cluster, open_page: OpenPage
+) -> None:
+    page = open_page(cluster[0])
+    expect(page.locator(".tiles")).to_contain_text("2 of 2")
+    page.keyboard.press("Control+k")
+    box = page.get_by_role("combobox", name="Find anything")
+    box.fill("stop mailer")
+    chosen = page.get_by_role("option", selected=True)
+    expect(chosen).to_contain_text("Stop mailer")
+    page.keyboard.press("Enter")
+    asked = page.get_by_role("dialog", name="Stop mailer?")
+    expect(asked).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(asked).to_have_count(0)
+    assert cluster[0].instance(APP, "mailer")["is_enabled"] is True
+    page.keyboard.press("Control+k")
+    box.fill("log resizer")
+    expect(chosen).to_contain_text("Log of resizer")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/admin/logs\?instance=resizer$"))
+    page.keyboard.press("Control+k")
+    box.fill("declare")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Declare a queue")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"/admin/logs\?instance=resizer$"))
+    page.go_forward()
+    expect(page.locator("h1")).to_have_text("Queues")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_menu_of_who_is_there_goes_when_something_else_is_pressed(
+    cluster: Cluster, open_page: OpenPage
+) -> None:
+    page = open_page(cluster[0])
+    menu = page.get_by_role("button", name="Log in with a token")
+    page.get_by_label("Local operator, operator").click()
+    expect(menu).to_be_visible()
+    page.get_by_role("heading", name="Overview").click()
+    expect(menu).to_be_hidden()
+    page.get_by_label("Local operator, operator").click()
+    page.get_by_role("button", name="Keys", exact=True).click()
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
 
 
 def test_the_chosen_colours_are_kept(cluster: Cluster, open_page: OpenPage) -> None:

@@ -5,7 +5,7 @@ import { api } from "./api.js";
 import { nextTheme, themeSwitch } from "./appearance.js";
 import { addEverything } from "./commands.js";
 import { openDialog } from "./dialog.js";
-import { fill, h, icon, write } from "./dom.js";
+import { fill, h, icon, on, write } from "./dom.js";
 import { addKey, keysInUse, shown } from "./keys.js";
 import { live } from "./live.js";
 import { mark } from "./login.js";
@@ -124,9 +124,9 @@ export class Shell {
 
   #who() {
     const label = session.isLoggedIn ? session.name : "Local operator";
-    return h(
+    const node = h(
       "details",
-      { class: "who", onkeydown: (event) => closeOnEscape(event) },
+      { class: "who", onkeydown: (event) => closeOnEscape(event), onfocusout: ({ relatedTarget }) => relatedTarget && !node.contains(relatedTarget) && (node.open = false) },
       h("summary", { aria: { label: `${label}, ${session.role}` } }, icon("user"), h("span", { class: "who-name" }, label)),
       h(
         "div",
@@ -139,6 +139,10 @@ export class Shell {
         button("Keys", { icon: "keyboard", kind: "quiet", run: () => this.#help() }),
       ),
     );
+    this.#removers.push(on(document, "click", ({ target }) => {
+      if (!node.querySelector("summary").contains(target) && !target.closest?.(".who-menu p")) node.open = false;
+    }));
+    return node;
   }
 
   #keys() {
@@ -158,6 +162,8 @@ export class Shell {
     const { screen: name, params, query } = current();
     const turn = ++this.#turn;
     this.#takeDown();
+    // What was asked on a screen is not asked on the one before.
+    if (isBack) for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
     this.#drawer(false);
     const screen = screenNamed(name);
     for (const each of this.nav.querySelectorAll(".nav-link")) {

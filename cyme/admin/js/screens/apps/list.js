@@ -66,7 +66,11 @@ export function mountList(root, context) {
   const unsubscribe = [live.apps.subscribe(show), live.instances.subscribe(show), live.queues.subscribe(show)];
   if (live.apps.loaded) show();
   else void live.ready.then(() => !context.signal?.aborted && show());
-  if (query.get("create") === "1") void create();
+  if (query.get("create") === "1" && !refusal) {
+    // Asked for once: whoever loads the screen again does not mean another.
+    context.setQuery({ create: "" });
+    void create();
+  }
   return () => {
     for (const each of unsubscribe) each();
     table.destroy();

@@ -38,7 +38,11 @@ class InstanceList {
     ];
     if (live.instances.loaded) this.#all();
     else void live.ready.then(() => !context.signal?.aborted && this.#all());
-    if (context.query.get("create") === "1") void this.#create();
+    if (context.query.get("create") === "1" && !roleRefusal(context.session)) {
+      // Asked for once: whoever loads the screen again does not mean another.
+      context.setQuery({ create: "" });
+      void this.#create();
+    }
   }
 
   close() {

@@ -34,7 +34,11 @@ class QueueList {
     ];
     if (live.queues.loaded) this.#show();
     else void live.ready.then(() => !context.signal?.aborted && this.#show());
-    if (context.query.get("create") === "1") void this.#declare();
+    if (context.query.get("create") === "1" && !roleRefusal(context.session)) {
+      // Asked for once: whoever loads the screen again does not mean another.
+      context.setQuery({ create: "" });
+      void this.#declare();
+    }
   }
 
   close() {
