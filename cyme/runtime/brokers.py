@@ -131,8 +131,9 @@ class BrokerWatch:
         self._view = BrokerView(None, clock.monotonic())
         self._answers: dict[str, Answer] = {}
         self._next_full = 0.0
-        self._next_check = clock.monotonic() + interval_s
+        self._next_check = 0.0
         self._next_urgent = 0.0
+        self._jobs_until = clock.monotonic() + interval_s
         self._full_surveys = 0
         self._retry_s = RETRY_S_FIRST
         self._greenlet: gevent.Greenlet | None = None
@@ -239,8 +240,10 @@ class BrokerWatch:
         self._wake.clear()
 
     def _do_jobs(self) -> None:
-        """Do all jobs, unless there are so many that no survey would come for an interval."""
-        while self._clock.monotonic() < self._next_check:
+        """Do all jobs; when they took an interval it is a survey's turn, if one is due."""
+        while self._clock.monotonic() < max(
+            self._jobs_until, min(self._next_full, self._next_check)
+        ):
             try:
                 job, result = self._inbox.get_nowait()
             except Empty:
@@ -280,7 +283,8 @@ class BrokerWatch:
             self._retry_s = RETRY_S_FIRST
             self._answers.update({node: Answer(asked_at, reports.get(node)) for node in nodes})
             self._plan_next(kind, asked_at)
-        self._next_urgent = self._clock.monotonic() + URGENT_PERIOD_S
+        now = self._clock.monotonic()
+        self._next_urgent, self._jobs_until = now + URGENT_PERIOD_S, now + self._interval_s
         self._on_news()
 
     def _plan_next(self, kind: _Kind, asked_at: float) -> None:

@@ -254,7 +254,7 @@ class Supervisor:
         self._take_answers()
         starting = self._count(InstanceState.STARTING)
         for count, charge in enumerate(list(self._charges.values()), start=1):
-            # One that left meanwhile may be another one's name by now.
+            # One that left meanwhile is passed over: its name may be another one's by now.
             if not charge.busy and self._charges.get(charge.name) is charge:
                 was_starting = charge.memory.state is InstanceState.STARTING
                 self._consider(charge, starting)

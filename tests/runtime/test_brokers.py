@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import gevent
 import pytest
@@ -10,14 +11,14 @@ import pytest
 from cyme.adapters.clock import SystemClock
 from cyme.core.model import Broker
 from cyme.core.ports import Control
-from cyme.errors import DeadlineExceeded, Overloaded
+from cyme.errors import BrokerUnavailable, DeadlineExceeded, Overloaded
 from cyme.runtime import brokers as module
 from cyme.runtime import control_in_turn
-from cyme.runtime.brokers import BROKERS_MAX, IDLE_CLOSE_S, Brokers
+from cyme.runtime.brokers import BROKERS_MAX, IDLE_CLOSE_S, RETRY_S_MAX, Brokers
 from cyme.runtime.journal import Journal
 from cyme.testing import FakeClock, FakeControls, FakeWorkers
 from cyme.testing.brokers import FakeControl
-from tests.runtime.world import BROKER, OTHER_BROKER, World
+from tests.runtime.world import BROKER, INTERVAL_S, OTHER_BROKER, World
 from tests.waiting import eventually
 
 
@@ -53,13 +54,17 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def brokers(controls: CountedControls, clock: FakeClock) -> Iterator[Brokers]:
-    brokers = Brokers(controls, clock, Journal(clock))
+    brokers = Brokers(controls, clock, Journal(clock), interval_s=INTERVAL_S)
     yield brokers
     brokers.stop(5)
 
 
 def numbered(number: int) -> Broker:
     return Broker(f"redis://127.0.0.1:6379/{number}")
+
+
+def has_surveyed(controls: FakeControls, count: int) -> bool:
+    return len(controls.calls_of("survey")) == count
 
 
 def urls(brokers: Brokers) -> set[str]:
@@ -133,6 +138,50 @@ def test_workers_are_surveyed_while_calls_without_end_wait() -> None:
     finally:
         gevent.killall(asking)
         brokers.stop(5)
+
+
+def test_calls_are_made_though_every_survey_takes_longer_than_an_interval() -> None:
+    clock = SystemClock()
+    controls = CountedControls()
+    controls.on_call = lambda call: gevent.sleep(0.03) if call[0] == "survey" else None
+    brokers = Brokers(controls, clock, Journal(clock), interval_s=0.01)
+    control = brokers.control(BROKER)
+    eventually(lambda: len(controls.calls_of("survey")) > 3)
+    asking = [gevent.spawn(_ask_for_ever, control) for _ in range(3)]
+    try:
+        eventually(lambda: len(controls.calls_of("stats")) > 3)
+    finally:
+        gevent.killall(asking)
+        brokers.stop(5)
+
+
+def test_calls_are_made_while_a_broker_is_away_and_asked_seldom(
+    brokers: Brokers, controls: CountedControls, clock: FakeClock
+) -> None:
+    controls.down.add(BROKER.url)
+    control = brokers.control(BROKER)
+    # The pauses between two surveys grow beyond an interval.
+    surveys = 0
+    while surveys < 6:
+        clock.advance(RETRY_S_MAX)
+        brokers.watch_of(BROKER).wake()
+        surveys += 1
+        eventually(partial(has_surveyed, controls, surveys))
+    clock.advance(RETRY_S_MAX - 1.0)
+    with pytest.raises(BrokerUnavailable), gevent.Timeout(5):
+        control.stats("w1@branch1", timeout_s=5)
+    assert has_surveyed(controls, surveys)
+
+
+def test_calls_are_made_while_no_survey_is_due(
+    brokers: Brokers, controls: CountedControls, clock: FakeClock
+) -> None:
+    control = brokers.control(BROKER)
+    eventually(lambda: controls.calls_of("survey"))
+    clock.advance(INTERVAL_S - 1.0)
+    asking = gevent.spawn(_expect_no_answer, control, "w1@branch1", 5.0)
+    eventually(lambda: controls.calls_of("stats"))
+    asking.join(5)
 
 
 def _ask_for_ever(control: Control) -> None:
