@@ -116,6 +116,9 @@ def test_lines_are_cut_levelled_and_merged(page: Page) -> None:
     cut = """(() => { const cutter = new m.LineCutter();
         return [...given.map((chunk) => cutter.take(chunk)), cutter.end()]; })()"""
     assert ask(page, "log-lines", cut, ["a\nb", "c\r\nd\n", "e"]) == [["a"], ["bc", "d"], [], ["e"]]
+    coloured = [r"\x1b[1;31mERROR\x1b[0m at \x1b]0;", "\n", r"C:\x1b\[a]"]
+    plain = [[], [r"ERROR at \x1b]0;"], [], [r"C:\x1b\[a]"]]
+    assert ask(page, "log-lines", cut, coloured) == plain
     level = "given.map((line) => m.levelOf(line))"
     lines = [
         "[2026-11-21 10:00:00,000: ERROR/MainProcess] no",

@@ -6,6 +6,8 @@ const LEVELS = { CRITICAL: "error", FATAL: "error", ERROR: "error", WARNING: "wa
 const BEGINNING = /^\[?\d{4}-\d{2}-\d{2}[T ]/;
 const LEVEL_CHARS = 64;
 const LINE_CHARS_MAX = 10_000;
+/** Colours of terminals (ECMA-48, SGR), as branches show them: with the escape written out. */
+const COLOURS = /\\x1b\[[\d;:]*m/g;
 
 /** The level of a line, '' if it has none of its own (the rest of a traceback, say). */
 export function levelOf(line) {
@@ -29,15 +31,20 @@ export class LineCutter {
       parts.push(this.rest);
       this.rest = "";
     }
-    return parts.map((line) => line.replace(/\r$/, "").slice(0, LINE_CHARS_MAX));
+    return parts.map((line) => cleaned(line));
   }
 
   /** What is left when the stream has ended. */
   end() {
     const rest = this.rest;
     this.rest = "";
-    return rest ? [rest] : [];
+    return rest ? [cleaned(rest)] : [];
   }
+}
+
+/** A line as people read it: without the colours, which are for terminals. */
+function cleaned(line) {
+  return line.slice(0, LINE_CHARS_MAX).replace(/\r$/, "").replace(COLOURS, "");
 }
 
 const MOMENT = /^\[?(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d+)?)/;
