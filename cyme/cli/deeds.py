@@ -172,7 +172,8 @@ def restart(session: Session, row: Row) -> None:
 
 def move(session: Session, name: str, branch: str | None) -> Row:
     """Move an instance; to whichever branch is fit if none is named."""
-    app = _app_of(session, name)
+    before = instance(session, name)
+    app = str(before["app"])
     path = _path(session, app, "instances", name) + "move/"
     moved: Row = session.calls.value(
         "POST",
@@ -180,8 +181,12 @@ def move(session: Session, name: str, branch: str | None) -> Row:
         query={"branch": branch},
         timeout_s=session.given.timeout_s or MOVE_TIMEOUT_S,
     )
-    to = f" to the branch {moved['branch']}" if moved.get("branch") else ""
-    session.say(_done(session, f"The instance {name} has moved{to}."))
+    to = moved.get("branch")
+    if to is not None and to == before.get("branch"):
+        session.say(f"The instance {name} was on the branch {to} already, and stays there.")
+        return moved
+    where = f" to the branch {to}" if to else ""
+    session.say(_done(session, f"The instance {name} has moved{where}."))
     return moved
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from cyme.client.errors import (
 )
 from cyme.client.info import plain
 from cyme.client.messages import Deadline, Opened, Reply, Request, Transport, query_of
+
+logger = logging.getLogger(__name__)
 
 #: Between two attempts, where the branch does not say when; doubled each time, in seconds.
 PAUSE_S_FIRST = 0.1
@@ -142,6 +145,7 @@ class Calls:
                     # An earlier attempt deleted it; only its answer was lost.
                     return Reply(200, {}, b'{"ok": "ok"}', self.transport.url)
                 raise
+            logger.info("%s: is tried again in %.1f s", request, wait_s)
             time.sleep(wait_s)
             pause_s = min(pause_s * 2, PAUSE_S_MAX)
         raise AssertionError("the last attempt returns or raises")
@@ -151,7 +155,14 @@ class Calls:
         return attempt < self._retries and (left_s is None or wait_s < left_s)
 
     def _once(self, request: Request, deadline: Deadline) -> Reply:
-        reply = self.transport.send(request, deadline)
+        begun = time.monotonic()
+        try:
+            reply = self.transport.send(request, deadline)
+        except ClientError as exc:
+            logger.info("%s: %s", request, exc.detail)
+            raise
+        took_s = time.monotonic() - begun
+        logger.debug("%s: %d from %s after %.3f s", request, reply.status, reply.url, took_s)
         if _OK_MIN <= reply.status < _OK_END:
             return reply
         raise error_of(reply.status, reply.headers, reply.body, request=str(request), url=reply.url)

@@ -6,6 +6,7 @@ import importlib
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -15,6 +16,7 @@ from cyme.cli.catalogue import ENTRIES, NAMES
 from cyme.cli.exits import MEANINGS, Exit
 from cyme.cli.faults import did_you_mean
 from cyme.cli.root import root
+from tests.api.branch import FakeBranch
 from tests.cli.conftest import Cli
 
 #: What the overview and a read must not load, for they load long.
@@ -153,3 +155,17 @@ def test_an_error_that_nobody_foresaw_is_a_sentence(
     monkeypatch.setenv("CYME_DEBUG", "1")
     with pytest.raises(RuntimeError):
         cli("version", "--client")
+
+
+def test_requests_are_logged_where_that_is_wanted(
+    branch: FakeBranch, url: str, tmp_path: Path
+) -> None:
+    branch.client.simulate_put("/shop/")
+
+    def logged(*words: str) -> str:
+        command = [sys.executable, "-m", "cyme.cli", *words, "-f", "log.txt", "get", "apps"]
+        subprocess.run(command, check=True, capture_output=True, cwd=tmp_path, timeout=60)
+        return (tmp_path / "log.txt").read_text()
+
+    assert logged() == ""
+    assert f"DEBUG cyme.client.calls: GET /: 200 from {url} after " in logged("-l", "DEBUG")

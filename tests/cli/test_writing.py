@@ -284,6 +284,8 @@ def test_moves_drains_and_spreads(cli: Cli, branch: FakeBranch) -> None:
     cli("create", "app", "shop")
     cli("create", "instance", "w1", "-a", "shop")
     assert cli("move", "w1", "elsewhere", code=None).code in {2, 3, 5, 6}
+    ran = cli("move", "w1", "branch1")
+    assert ran.err == "The instance w1 was on the branch branch1 already, and stays there.\n"
     ran = cli("drain", "branch1", code=1)
     assert "'cyme move INSTANCE BRANCH' moves what is pinned" in ran.err
     assert "takes no instances any more" in ran.err

@@ -80,6 +80,7 @@ def test_a_user_runs_workers_on_two_branches(
     tokens(cyme, one, two)
     a_process_of_its_own_finds_the_branch_too(room)
     offline(cyme, one, two)
+    offline_secrets(room, one)
 
 
 def tasks(cyme: Cyme, target: Target) -> None:
@@ -139,15 +140,19 @@ def tokens(cyme: Cyme, *branches: Branch) -> None:
 
 
 def a_process_of_its_own_finds_the_branch_too(room: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "cyme.cli", "get", "apps", "-o", "name"],
+    done = process(room, "get", "apps", "-o", "name")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "app/shop\n", "")
+
+
+def process(room: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cyme.cli", *words],
         env={**clean_environment(room), "CYME_STATE_DIR": str(room / "state")},
         capture_output=True,
         text=True,
         check=False,
         timeout=COMMAND_TIMEOUT_S,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "app/shop\n", "")
 
 
 def offline(cyme: Cyme, one: Branch, two: Branch) -> None:
@@ -157,5 +162,15 @@ def offline(cyme: Cyme, one: Branch, two: Branch) -> None:
     local = ("-L", "-D", str(one.directory))
     assert cyme(*local, "-F", "json", "apps").out == '["shop"]\n'
     assert cyme.data(*local, "get", "branches")["items"][0]["state"] == "left"
+    assert "is fenced" not in cyme(*local, "status", code=None).out
     two.stop()
     cyme("get", "apps", code=6)
+
+
+def offline_secrets(room: Path, branch: Branch) -> None:
+    """What is told of the work on a directory holds no password."""
+    words = ("-L", "-D", str(branch.directory), "-l", "DEBUG")
+    done = process(room, *words, "set", "app", "shop", "broker=redis://:never-told@h:1/2")
+    assert done.returncode == 0
+    assert " INFO cyme." in done.stderr
+    assert "never-told" not in done.stdout + done.stderr
