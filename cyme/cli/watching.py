@@ -42,6 +42,9 @@ _STREAMED: Mapping[Kind, str] = {
     kinds.BRANCHES: "branch",
 }
 
+#: What a column takes from the beginning, as it will change.
+_ROOM = {"STATE": len("unresponsive")}
+
 _RESTLESS = frozenset(
     {"as_of", "heard_s", "load", "hub_lag_s", "memory_bytes", "oldest_s", "in_rate", "out_rate"}
 )
@@ -135,10 +138,8 @@ class _Printer:
         self._kind = kind
         self._form = form_of(session)
         self._columns: Sequence[Column] = kind.columns_for(wide=self._form.name == "wide")
-        self._widths = [
-            max((columns_of(one_line(column.value(row))) for row in rows), default=0)
-            for column in self._columns
-        ]
+        self._widths = [_ROOM.get(column.title, 0) for column in self._columns]
+        self._widen(rows)
         self._headers = session.given.headers
 
     def rows(self, rows: Sequence[Row]) -> None:
@@ -149,6 +150,7 @@ class _Printer:
             for row in rows:
                 self._one(row)
         elif rows or self._headers:
+            self._widen(rows)
             self._session.out_lines(
                 table_lines(
                     self._columns,
@@ -162,6 +164,13 @@ class _Printer:
             )  # fmt: skip
             self._headers = False
         self._session.flush()
+
+    def _widen(self, rows: Sequence[Row]) -> None:
+        """Have columns be as wide as all that was seen, so that later rows stand below them."""
+        self._widths = [
+            max([width, *(columns_of(one_line(column.value(row))) for row in rows)])
+            for column, width in zip(self._columns, self._widths, strict=True)
+        ]
 
     def _one(self, row: Row) -> None:
         """Print data: JSON in one line each, so that a reader can tell them apart."""

@@ -276,6 +276,21 @@ def test_a_table_that_is_watched_has_its_titles_once(
     assert [line.split()[0] for line in ran.lines] == ["NAME", "a-longer-name", "w1", "w1", "w1"]
 
 
+def test_rows_that_come_later_stand_in_their_columns(capfd: pytest.CaptureFixture[str]) -> None:
+    def row(name: str, state: str) -> dict[str, Any]:
+        return {"name": name, "state": state, "branch": "branch1", "reason": "why"}
+
+    printer = watching._Printer(Session(Given()), kinds.INSTANCES, [row("w1", "running")])
+    for rows in ([row("w1", "running")], [row("w1", "unresponsive")],
+                 [row("a-longer-name", "gone")], [row("w1", "running")]):  # fmt: skip
+        printer.rows(rows)
+    title, first, second, wider, last = capfd.readouterr().out.splitlines()
+    at = title.index("BRANCH")
+    assert first[at:].startswith("branch1")
+    assert second[at:].startswith("branch1")
+    assert wider.index("branch1") == last.index("branch1")
+
+
 @pytest.mark.parametrize(
     ("wanted", "is_wanted"),
     [
