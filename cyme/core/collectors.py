@@ -12,6 +12,7 @@ collect.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
@@ -41,10 +42,11 @@ def brokers_in_use(
 
     Returns:
         The brokers by their keys, and the branches that own an instance on each. Of several URLs
-        of one broker the first by the alphabet is taken, so that all branches take the same.
+        of one broker that is taken which most apps and instances use, and of those the first by
+        the alphabet: all branches take the same, and one app's wrong password is not for all.
     """
     of_apps = {app.name: app.spec.broker or default for app in apps}
-    urls: dict[str, set[str]] = {}
+    uses: dict[str, Counter[str]] = {}
     owners: dict[str, set[BranchId]] = {}
     keys: dict[Broker, str] = {}
 
@@ -52,7 +54,7 @@ def brokers_in_use(
         key = keys.get(broker)
         if key is None:
             key = keys[broker] = broker_key(broker)
-            urls.setdefault(key, set()).add(broker.url)
+        uses.setdefault(key, Counter())[broker.url] += 1
         return key
 
     for broker in of_apps.values():
@@ -61,7 +63,7 @@ def brokers_in_use(
         key = noted(instance.spec.broker or of_apps.get(instance.app, default))
         owners.setdefault(key, set()).add(instance.owner)
     return (
-        {key: Broker(min(known)) for key, known in urls.items()},
+        {key: Broker(min(urls, key=lambda url: (-urls[url], url))) for key, urls in uses.items()},
         {key: frozenset(branches) for key, branches in owners.items()},
     )
 

@@ -83,3 +83,15 @@ def test_of_several_urls_of_a_broker_all_branches_take_the_same() -> None:
         brokers, owners = brokers_in_use(each, [], two)
         assert list(brokers.values()) == [one]
         assert owners == {}
+
+
+def test_a_url_that_few_use_is_not_that_of_all() -> None:
+    """One app with a wrong password shall not blind the others."""
+    wrong, right = Broker("redis://:a@r:6379/0"), Broker("redis://:b@r:6379/0")
+    apps = [records.app("x", broker=wrong), records.app("y", broker=right)]
+    instances = [records.instance("i1", app="y")]
+    for default in (wrong, right):
+        brokers, _ = brokers_in_use(apps, instances, default)
+        assert list(brokers.values()) == [right]
+    both = [*instances, records.instance("i2", app="x"), records.instance("i3", app="x")]
+    assert list(brokers_in_use(apps, both, right)[0].values()) == [wrong]

@@ -180,10 +180,13 @@ class QueueWatch:
 
     @contextmanager
     def _watched_or_visited(self, broker: Broker) -> Iterator[WatchedBroker]:
-        """Give the watched broker, or one that is there for this once alone."""
+        """Give the watched broker, or one that is there for this once alone.
+
+        It is watched by one of the URLs that it goes by; who has another one uses that.
+        """
         key = broker_key(broker)
         watched = self._watched.get(key)
-        if watched is not None:
+        if watched is not None and watched.broker == broker:
             yield watched
             return
         visited = self._new(key, broker)

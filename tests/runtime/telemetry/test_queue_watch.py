@@ -314,6 +314,22 @@ def test_a_queue_can_be_purged(house: Watched, broker: Broker) -> None:
     assert house.watch.purge(broker, "mails", count_max=9, timeout_s=T) == 9
 
 
+def test_who_asks_uses_a_login_of_its_own(house: Watched) -> None:
+    """Another app's is no more than another app's, and may be a wrong one."""
+    house.declare("mails")
+    house.look()
+    house.holds("mails", 9)
+    other = Broker("redis://:other@127.0.0.1:7000/0")
+    assert broker_key(other) == broker_key(BROKER)
+    house.probes.down.add(other.url)
+    with pytest.raises(BrokerUnavailable):
+        house.watch.ask(other, "shop", "mails", timeout_s=T)
+    with pytest.raises(BrokerUnavailable):
+        house.watch.purge(other, "mails", count_max=9, timeout_s=T)
+    assert house.watch.ask(BROKER, "shop", "mails", timeout_s=T).depth == 9
+    assert house.probes.closed == [other.url, other.url]
+
+
 def test_who_asks_hears_that_the_broker_is_away(house: Watched) -> None:
     house.probes.down.add(ELSEWHERE.url)
     with pytest.raises(BrokerUnavailable):
