@@ -42,7 +42,7 @@ function mountAll(root, { api, live, go, href, query, setQuery, session }) {
       { id: "heard", label: "Heard", align: "end", hide: "narrow", value: heardValue, render: (row) => (row.id === session.branch ? NOTHING : heardCell(row)) },
       {
         id: "page", label: "", name: "Its own page", align: "end", sortable: false, value: (row) => row.url,
-        render: (row) => row.url && row.id !== session.branch && outside("Its page", `${row.url}/admin/`),
+        watch: (row) => row.url && row.state, render: (row) => hasPage(row, session) && outside("Its page", `${row.url}/admin/`),
       },
     ],
     sort: { by: query.get("by") ?? "id", down: query.get("down") === "1" },
@@ -94,6 +94,9 @@ function mountAll(root, { api, live, go, href, query, setQuery, session }) {
     table.destroy();
   };
 }
+
+/** Whether there is a page of its own to go to: not of this one, and not of one that is gone. */
+const hasPage = (row, session) => row.url && row.id !== session.branch && ["alive", "suspect"].includes(row.state);
 
 /** Whoever is alive is heard all the time; of the others it counts when that was last. */
 const heardValue = (row) => (row.state === "alive" ? Number.MAX_SAFE_INTEGER : row.heard_at);
@@ -156,7 +159,7 @@ function absent(id, href) {
 function deeds(branch, { api, session, live }) {
   if (!session.may("operator")) return [];
   return [
-    branch.url && branch.id !== session.branch && outside("Open its page", `${branch.url}/admin/`, { class: "button" }),
+    hasPage(branch, session) && outside("Open its page", `${branch.url}/admin/`, { class: "button" }),
     branch.drained
       ? button("Undrain", { icon: "drain", run: () => undrain(live.branches.get(branch.id), api, live) })
       : button("Drain", { icon: "drain", run: () => drain(live.branches.get(branch.id), api, live) }),
@@ -191,7 +194,7 @@ function detailsOf(latest, { live, href, session }) {
     ["Load", () => figure(vitals()?.load ?? row().load)],
     ["Lag of its hub", () => lagCell(lag()), () => duration(lag())],
     ["Own memory", () => bytes(vitals()?.memory_bytes)],
-    ["Memory of its workers", () => bytes(workersMemory(live, row().id))],
+    ["Memory of its workers", () => bytes(vitals() ? workersMemory(live, row().id) : null)],
     ["Instances", () => link(plural(instances(), "instance"), href("instances", { branch: row().id })), instances],
     ["Room", () => (row().capacity ? `${plural(row().capacity, "instance")}, ${percent(instances() / row().capacity)} used` : NOTHING)],
     ["Events", () => link("What happened here", href("events", { branch: row().id })), () => ""],

@@ -135,7 +135,7 @@ class InstanceScreen {
     fill(this.panels.facts, facts([
       ["App", link(row.app, href("apps", row.app))],
       ["Branch", h("span", {}, link(row.branch, href("branches", row.branch)), row.pinned ? " (pinned)" : "")],
-      [`${row.state[0].toUpperCase()}${row.state.slice(1)} since`, row.since ? time(row.since) : NOTHING],
+      [`${row.state[0].toUpperCase()}${row.state.slice(1)} since`, this.#since(row) ? time(this.#since(row)) : NOTHING],
       ["Up", this.usage.uptime],
       ["Restarts", h("span", {}, count(row.restarts))],
       ["CPU", this.usage.cpu],
@@ -144,6 +144,13 @@ class InstanceScreen {
       ["Created", time(row.created_at)],
       ["Changed", time(row.updated_at)],
     ]));
+  }
+
+  /** Nothing is known of it since its branch is away; the record tells only when it was created. */
+  #since(row) {
+    if (row.state !== "unknown") return row.since;
+    const branch = this.context.live.branches.get(row.branch);
+    return branch && branch.state !== "alive" ? branch.since : null;
   }
 
   async #pin() {
