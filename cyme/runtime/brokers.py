@@ -23,14 +23,13 @@ from gevent.pool import Group
 from gevent.queue import Empty, Full
 from gevent.queue import Queue as Inbox
 
-from cyme.core.collectors import broker_key
 from cyme.core.model import Broker
 from cyme.core.ports import Clock, Control, Controls
 from cyme.core.workers import Report
 from cyme.errors import BrokerUnavailable, Overloaded
 from cyme.runtime.control_in_turn import ControlInTurn, Job
 from cyme.runtime.journal import Journal
-from cyme.runtime.telemetry.measures import BrokerMeasures
+from cyme.runtime.telemetry.measures import BrokerMeasures, by_broker
 
 logger = logging.getLogger(__name__)
 
@@ -429,7 +428,7 @@ class Brokers:
 
     def measures(self) -> Mapping[str, BrokerMeasures]:
         """Return what is counted of every broker in use, by its key."""
-        return {broker_key(watch.broker): watch.measures for watch in self._watches.values()}
+        return by_broker((each.broker, each.measures) for each in self._watches.values())
 
     def stop(self, timeout_s: float) -> None:
         """Stop all watches."""

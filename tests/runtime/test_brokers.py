@@ -124,6 +124,18 @@ def test_a_broker_is_watched_once_though_many_ask_while_room_is_made(
     assert len(controls.made) == 1
 
 
+def test_what_is_counted_by_several_logins_of_a_broker_is_told_together(
+    brokers: Brokers, controls: CountedControls
+) -> None:
+    right, wrong, other = (Broker(f"redis://{it}@h:1/0") for it in (":a", ":b", ":c"))
+    controls.down |= {wrong.url, other.url}
+    for broker in (wrong, right, other):
+        brokers.watch_of(broker)
+    eventually(lambda: brokers.measures()["redis://h:1/0"].failures == 2)
+    eventually(lambda: brokers.measures()["redis://h:1/0"].is_up is True)
+    assert brokers.measures()["redis://h:1/0"].surveys == 3
+
+
 # --- however much is asked of them ---------------------------------------------------------------
 
 

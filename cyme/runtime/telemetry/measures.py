@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from cyme.core.collectors import broker_key
 from cyme.core.histogram import Histogram
+from cyme.core.model import Broker
 
 #: Upper ends of the durations of a pass of the supervisor, in seconds.
 PASS_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -24,6 +26,24 @@ class BrokerMeasures:
     is_up: bool | None
     surveys: int
     failures: int
+
+    def __add__(self, other: BrokerMeasures) -> BrokerMeasures:
+        """Return what is counted of one broker by two logins: it is up if it takes one of them."""
+        seen = {self.is_up, other.is_up}
+        return BrokerMeasures(
+            is_up=True in seen if seen != {None} else None,
+            surveys=self.surveys + other.surveys,
+            failures=self.failures + other.failures,
+        )
+
+
+def by_broker(counted: Iterable[tuple[Broker, BrokerMeasures]]) -> Mapping[str, BrokerMeasures]:
+    """Return what is counted of every broker by all its logins, by the broker's key."""
+    found: dict[str, BrokerMeasures] = {}
+    for broker, each in counted:
+        key = broker_key(broker)
+        found[key] = found[key] + each if key in found else each
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
