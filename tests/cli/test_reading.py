@@ -253,6 +253,20 @@ def test_describes_an_instance_that_does_not_run_with_what_to_do(
     assert "'cyme describe instance NAME' tells" in cli("status", code=Exit.FAILED).err
 
 
+def test_describes_what_instances_belong_to_with_the_instances(cli: Cli) -> None:
+    def told(*words: str) -> list[str]:
+        lines = cli("describe", *words).lines
+        at = lines.index("instances")
+        assert "STATE" in lines[at + 1]
+        return [line.split()[0] for line in lines[at + 2 :]]
+
+    assert told("app", "shop") == ["w1", "w2"]
+    assert told("queue", "orders") == ["w1"]
+    assert told("branch", "branch1") == ["w1", "w2", "w3"]
+    cli("delete", "consumer", "w1", "orders")
+    assert cli("describe", "queue", "orders").lines[-1] == "no instances"
+
+
 def test_what_a_lost_branch_knows_is_not_waited_for(cli: Cli, branch: FakeBranch) -> None:
     branch.members.change("branch2", state=BranchState.FAILED)
     branch.give_away("w1")

@@ -19,7 +19,7 @@ from cyme.cli.session import Session
 from cyme.cli.text import figures
 from cyme.cli.text.clean import one_line
 from cyme.cli.text.paint import Paint, painted, state_paint
-from cyme.cli.text.tables import Row, table_lines
+from cyme.cli.text.tables import Column, Row, table_lines
 
 _EVENTS_MAX = 10
 _DESCRIBED = (
@@ -59,6 +59,11 @@ _OF_QUEUES = {
     "queue-deep": "'cyme scale {1} N' has more instances, 'cyme autoscale INSTANCE MAX' has one "
     "do more at a time",
 }
+#: What instances belong to, which are listed with it.
+_WITH_INSTANCES = frozenset({kinds.APPS, kinds.QUEUES, kinds.BRANCHES})
+_OF_INSTANCES = ("NAME", "STATE", "BRANCH", "QUEUES", "RESTARTS", "REASON")
+#: Members that are shown in another way.
+_TOLD_BELOW = frozenset({"alerts", "instances"})
 #: Moments, which are shown with how long ago they were.
 _MOMENTS = frozenset({"created_at", "updated_at", "as_of", "since", "at"})
 _SIZES = frozenset({"memory_bytes"})
@@ -116,10 +121,12 @@ def _described(session: Session, kind: kinds.Kind, row: Row) -> Iterator[str]:
     advice = _advice(kind, row)
     if advice:
         first["to_do"] = advice.format(one_line(str(row[kind.key])), one_line(str(row.get("app"))))
-    yield from _members({**first, **row}, colour=colour, leave_out={kind.key, "alerts"})
+    yield from _members({**first, **row}, colour=colour, leave_out={kind.key, *_TOLD_BELOW})
     if kind is kinds.INSTANCES:
         yield from _figures(session, row)
         yield from _history(session, row)
+    elif kind in _WITH_INSTANCES:
+        yield from _instances(session, kind, row)
 
 
 def _advice(kind: kinds.Kind, row: Row) -> str:
@@ -159,6 +166,30 @@ def _text(name: str, value: object) -> str:
     return kinds.text_of(value)
 
 
+def _instances(session: Session, kind: kinds.Kind, row: Row) -> Iterator[str]:
+    """Yield the instances of an app or a branch, or those that consume from a queue."""
+    name = str(row[kind.key])
+    chosen = {kinds.QUEUES: Wanted(queue=name), kinds.BRANCHES: Wanted(branch=name)}
+    app = {kinds.APPS: name, kinds.QUEUES: row.get("app")}.get(kind)
+    rows = [
+        each
+        for each in rows_of(session, kinds.INSTANCES, chosen.get(kind, Wanted()))
+        if app in {None, each.get("app")}
+    ]
+    yield "instances" if rows else "no instances"
+    columns = [column for column in kinds.INSTANCES.columns if column.title in _OF_INSTANCES]
+    if rows:
+        yield from _table(session, columns, rows)
+
+
+def _table(
+    session: Session, columns: Sequence[Column], rows: Sequence[Row], *, headers: bool = True
+) -> Iterator[str]:
+    width = _inner(session.width)
+    for line in table_lines(columns, rows, headers=headers, width=width, colour=session.colour):
+        yield f"  {line}"
+
+
 def _figures(session: Session, row: Row) -> Iterator[str]:
     """Yield what the worker uses; nothing where no branch can say."""
     from cyme.cli.reading import vitals  # noqa: PLC0415 - of instances only
@@ -182,10 +213,7 @@ def _history(session: Session, row: Row) -> Iterator[str]:
                 column for column in kinds.EVENTS.columns_for(wide=False)
                 if column.title != "SUBJECT"
             ]  # fmt: skip
-            for line in table_lines(
-                columns, events[-_EVENTS_MAX:], headers=False, width=_inner(session.width)
-            ):
-                yield f"  {line}"
+            yield from _table(session, columns, events[-_EVENTS_MAX:], headers=False)
 
 
 def _events_of(session: Session, app: str, name: str) -> Sequence[Row]:
