@@ -62,7 +62,8 @@ class Instances(Room):
                 None for as it is, or as ``branch`` says.
             caller: Who asks.
             if_match: The version that the caller has read, None for any.
-            idempotency_key: Makes a second request for the same anonymous instance find it.
+            idempotency_key: Makes a second request for the same anonymous instance find it, as it
+                is then.
             timeout_s: How long it may take, in seconds.
 
         Raises:
@@ -80,8 +81,12 @@ class Instances(Room):
         """
         require(caller, Role.OPERATOR, "create or change instances")
         check_name("app", app)
+        is_retriable = not name and idempotency_key is not None
         name = check_name("instance", name or _anonymous_name(app, idempotency_key))
         check_changes(changes)
+        found = self._instance_before(app, name) if is_retriable else None
+        if found is not None:
+            return Written(found, created=False, changed=False)
         known = self._replica.app(app)
         home = known if known is not None else self._implied_app(app)
         written = self._at_owner(

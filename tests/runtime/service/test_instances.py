@@ -71,6 +71,14 @@ def test_the_same_idempotency_key_finds_the_same_instance(house: House) -> None:
     assert _put(house, None, app="bar", idempotency_key="k").created
 
 
+def test_a_retry_by_its_key_undoes_nothing_that_was_changed_meanwhile(house: House) -> None:
+    first = _put(house, None, {"max_concurrency": 2}, idempotency_key="k").record
+    changed = _put(house, first.name, {"max_concurrency": 8}).record
+    again = _put(house, None, {"max_concurrency": 2}, idempotency_key="k")
+    assert (again.record, again.created, again.changed) == (changed, False, False)
+    assert house.service.instance(first.name).spec.max_concurrency == 8
+
+
 def test_names_are_unique_in_the_cluster(house: House) -> None:
     _put(house)
     with pytest.raises(Conflict, match="in the app 'shop' already"):
