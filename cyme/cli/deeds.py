@@ -95,13 +95,26 @@ def add_consumer(session: Session, name: str, queue: str) -> Row:
 
 
 def change(
-    session: Session, kind: str, segments: tuple[str, ...], members: Mapping[str, Any]
+    session: Session,
+    kind: str,
+    segments: tuple[str, ...],
+    members: Mapping[str, Any],
+    *,
+    what: str = "is changed",
 ) -> Row:
-    """Change parameters of what exists; ``If-Match: *`` so that nothing is created by a typo."""
+    """Change parameters of what exists; ``If-Match: *`` so that nothing is created by a typo.
+
+    Args:
+        session: What is asked.
+        kind: What it is, in words.
+        segments: Its path.
+        members: The parameters.
+        what: What is told of it then.
+    """
     written: Row = session.calls.value(
         "PUT", _path(session, *segments), members=members, headers={"If-Match": "*"}
     )
-    session.say(_done(session, f"The {kind} {segments[-1]} is changed."))
+    session.say(_done(session, f"The {kind} {segments[-1]} {what}."))
     return written
 
 

@@ -108,9 +108,12 @@ def set_in_turn(
         else:
             deeds.change(session, "instance", (app, "instances", name), given[name])
 
-    def set_back(name: str) -> None:
+    def drop(name: str, what: str) -> None:
         none = dict.fromkeys(given[name])
-        deeds.change(session, "instance", (app, "instances", name), none)
+        deeds.change(session, "instance", (app, "instances", name), none, what=what)
+
+    def set_back(name: str) -> None:
+        drop(name, "is set back")
 
     names = list(given)
     code = in_turn(session, names, at_a_time, timeout_s, give, undo=set_back)
@@ -124,7 +127,7 @@ def set_in_turn(
         session.warn(told(exc))
         session.warn(_NOT_CHANGED)
         return Exit.PARTLY
-    return deeds.each_of(session, names, set_back)
+    return deeds.each_of(session, names, lambda name: drop(name, f"has it from the app {app} now"))
 
 
 def in_turn(
@@ -172,7 +175,8 @@ def in_turn(
                 session.warn(_NOT_CHANGED)
         if done:
             return Exit.PARTLY
-        raise CommandFailed("None was seen to run again.", code) from exc
+        rest = "" if undo is None else " Nothing else was changed."
+        raise CommandFailed(f"None was seen to run again.{rest}", code) from exc
     except KeyboardInterrupt:
         _tell(session, names, done, turn)
         raise

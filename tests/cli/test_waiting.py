@@ -206,10 +206,12 @@ def test_an_app_is_changed_in_turn_and_not_at_all_where_that_fails(
     assert "The app is not changed" in ran.err
     assert (seen("/shop/")["pool"], seen("/instances/w1/")["pool"]) == (None, "threads")
     assert seen("/instances/w2/")["own"] == [], "it is set back"
+    assert "The instance w2 is set back." in ran.err
 
     branch.supervisor.runs("w2", 3)
     soon(lambda: branch.supervisor.runs("w2", 4), 0.6)
-    cli("set", "app", "shop", "pool=threads", "--at-a-time", "all")
+    ran = cli("set", "app", "shop", "pool=threads", "--at-a-time", "all")
+    assert "The instance w2 has it from the app shop now." in ran.err
     assert seen("/shop/")["pool"] == "threads"
     assert seen("/instances/w2/")["own"] == [], "the app says so now"
     assert seen("/instances/w3/")["own"] == ["pool"]
