@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gevent.lock import RLock
+from gevent.event import Event
 from gevent.subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 
 from cyme.errors import WorkerStartFailed
@@ -33,6 +33,10 @@ print(*(name for name in ("celery", "cyme.tasks") if has(name)))
 _VARIABLES = ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH", "PYTHONNOUSERSITE")
 
 
+#: An interpreter, where it runs, and what it is told.
+_Key = tuple[object, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Interpreter:
     """What one interpreter can import.
@@ -50,8 +54,8 @@ class Interpreters:
     """Asks interpreters what they can import, and remembers it for a while."""
 
     def __init__(self) -> None:
-        self._lock = RLock()
-        self._known: dict[tuple[object, ...], tuple[float, Interpreter]] = {}
+        self._known: dict[_Key, tuple[float, Interpreter]] = {}
+        self._asked: dict[_Key, Event] = {}
 
     def ask(self, python: str, *, env: Mapping[str, str], workdir: str) -> Interpreter:
         """Return what an interpreter can import in that environment and directory.
@@ -60,16 +64,31 @@ class Interpreters:
             WorkerStartFailed: It is not there, or is no Python interpreter.
         """
         key = (python, _mtime(python), workdir, *(env.get(name) for name in _VARIABLES))
-        # One question at a time: many workers that start at once ask the same.
-        with self._lock:
-            now = time.monotonic()
-            asked_at, known = self._known.get(key, (now - KNOWN_S, None))
-            if known is None or now - asked_at >= KNOWN_S:
-                known = _probe(python, env, workdir)
-                if len(self._known) >= KNOWN_MAX:
-                    self._known.clear()
-                self._known[key] = (time.monotonic(), known)
-            return known
+        while (known := self._lately(key)) is None:
+            asked = self._asked.get(key)
+            if asked is None:
+                return self._answer(key, python, env, workdir)
+            # Many workers that start at once ask the same; one question does for all.
+            asked.wait(PROBE_TIMEOUT_S)
+        return known
+
+    def _lately(self, key: _Key) -> Interpreter | None:
+        """Return what was answered lately, if that was."""
+        at, known = self._known.get(key, (0.0, None))
+        return known if time.monotonic() - at < KNOWN_S else None
+
+    def _answer(self, key: _Key, python: str, env: Mapping[str, str], workdir: str) -> Interpreter:
+        """Ask an interpreter, and let all who wait for the answer go on."""
+        answered = self._asked[key] = Event()
+        try:
+            known = _probe(python, env, workdir)
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            self._known[key] = (time.monotonic(), known)
+        finally:
+            del self._asked[key]
+            answered.set()
+        return known
 
 
 def _mtime(python: str) -> int:
