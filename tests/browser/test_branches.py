@@ -107,5 +107,5 @@ def test_how_long_a_failed_branch_is_silent_grows(
     expect(heard).not_to_have_text(heard.inner_text())
     page.get_by_role("link", name="branch2", exact=True).click()
     expect(page.get_by_text("This branch has failed")).to_be_visible()
-    expect(page.get_by_text(re.compile("^Memory of its workers–$"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^Memory of its workers\u2013$"))).to_be_visible()
     expect(page.get_by_role("link", name=re.compile("Open its page"))).to_have_count(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
@@ -189,3 +190,16 @@ def test_only_cells_that_changed_are_drawn_again(cluster: Cluster, open_page: Op
     )
     assert sorted(str(each) for each in changes) == ["None", "state"]
     assert "w7" not in drawn(page)
+
+
+def test_a_row_that_moves_keeps_the_focus(cluster: Cluster, open_page: OpenPage) -> None:
+    page = built(cluster, open_page, count=40)
+    page.evaluate("window.table.sortBy('cpu', true)")
+    page.evaluate("window.table.focusRow('w3')")
+    row = page.get_by_role("row", name=re.compile(r"Select w3 w3\b"))
+    expect(row).to_be_focused()
+    for cpu in (999, -1):
+        page.evaluate("cpu => window.table.change([{ ...window.rows[3], cpu }])", cpu)
+        place = page.get_by_role("row").nth(1) if cpu > 0 else page.get_by_role("row").last
+        expect(place).to_contain_text("w3")
+        expect(row).to_be_focused()

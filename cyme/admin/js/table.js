@@ -238,7 +238,8 @@ class Table {
 
   /** Draws these rows and no others; tells whether one came. `from` is the first one's place. */
   #draw(keys, from) {
-    const focused = document.activeElement?.closest?.("tr")?.cymeKey;
+    const held = document.activeElement;
+    const focused = held?.closest?.("tr")?.cymeKey;
     const wanted = new Set(keys);
     for (const [key, drawn] of this.#drawn) {
       if (wanted.has(key)) continue;
@@ -262,9 +263,14 @@ class Table {
       else this.#body.insertBefore(drawn.node, next);
     });
     this.#markActive();
-    // The row that had the focus is gone: the keys still walk from where it was.
-    if (focused !== undefined && !wanted.has(focused) && document.activeElement === document.body) this.#focusTable();
+    if (focused !== undefined && document.activeElement === document.body) this.#focusAgain(held, this.#drawn.get(focused));
     return isMoved;
+  }
+
+  /** What is moved loses the focus; where the row is gone the keys still walk from where it was. */
+  #focusAgain(held, drawn) {
+    if (!drawn) this.#focusTable();
+    else (held.isConnected ? held : drawn.node).focus({ preventScroll: true });
   }
 
   #focusTable() {
