@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.chromium import PATIENCE_S, OpenPage, overflow_px, violations
 from tests.browser.conftest import wait_live
-from tests.browser.deeds import WORKER_MS, dialog, log_in, no_dialog, press, queue_urls, told
+from tests.browser.deeds import GO, WORKER_MS, dialog, log_in, no_dialog, press, queue_urls, told
 from tests.system.branches import Branch
 from tests.system.clusters import show
 from tests.waiting import eventually
@@ -110,6 +110,43 @@ def test_news_of_queues_leave_alone_what_is_being_chosen(
     expect(choice.get_by_role("option", name="fourth")).to_be_attached()
     expect(page.locator(".queue-chip")).to_contain_text("3 waiting", timeout=20_000)
     expect(choice).to_have_value("third")
+
+
+def test_what_is_pressed_and_drawn_anew_leaves_the_focus_near(
+    workshop: Branch, open_page: OpenPage
+) -> None:
+    workshop.put("/near/")
+    for queue in ("left", "right"):
+        workshop.put(f"/near/queues/{queue}/")
+    for name in ("near1", "near2"):
+        workshop.put(f"/near/instances/{name}/", queues=["left"], is_enabled=False)
+    page = open_page(workshop, "/admin/instances/near1")
+    page.get_by_role("button", name="Stop consuming from left").press("Enter")
+    told(page, "near1 no longer consumes from left")
+    choice = page.get_by_label("Queue to consume from")
+    expect(choice).to_be_focused()
+    choice.select_option("right")
+    add = page.get_by_role("button", name="Consume from it")
+    add.press("Enter")
+    told(page, "near1 consumes from right")
+    expect(choice).to_have_text("left")
+    expect(add).to_be_focused()
+
+    page.evaluate(GO, "/admin/queues/near/right")
+    choice = page.get_by_label("Instance that is to consume")
+    expect(choice).to_have_text("near2")
+    workshop.put("/near/instances/near3/", queues=[], is_enabled=False)
+    expect(choice).to_have_text("near2near3")
+    choice.select_option("near3")
+    workshop.put("/near/instances/near4/", queues=[], is_enabled=False)
+    expect(choice).to_have_text("near2near3near4")
+    expect(choice).to_have_value("near3")
+
+    page.evaluate(GO, "/admin/instances/near1")
+    page.get_by_role("button", name="Delete", exact=True).press("Enter")
+    press(page.get_by_role("dialog", name="Delete near1?"), "Delete")
+    expect(page.get_by_text("There is no instance near1")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
 
 
 def test_a_change_is_shown_before_it_is_made_and_never_over_another(

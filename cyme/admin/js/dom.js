@@ -4,7 +4,9 @@
    h("div", { dataset: { state: "ok" }, aria: { label: "State" } }, [child, child])
    svg("path", { d: "..." })
    fill(node, ...children)      replaces the children of a node
-   refill(node, mark, make)     fills it with what make() returns if the mark, any data, is another one
+   refill(node, mark, make)     fills it with what make() returns if the mark, any data, is another one;
+                                a focus that was in it stays in it
+   keepFocus(node, redraw)      redraws a part; a focus that was in it stays in it
    write(node, text)            sets a text only where it differs
    icon("play")                 one of the page's icons; decoration, so always beside words
    on(node, type, listener)     adds a listener; returns what removes it
@@ -34,8 +36,19 @@ export function refill(node, mark, make) {
   const told = JSON.stringify(mark);
   if (marks.get(node) === told) return;
   marks.set(node, told);
-  fill(node, make());
+  keepFocus(node, () => fill(node, make()));
 }
+
+/** On what is called the same, or else on what does least when it is pressed once more. */
+export function keepFocus(node, redraw) {
+  const held = node.contains(document.activeElement) ? document.activeElement : null;
+  redraw();
+  if (!held || held.isConnected) return;
+  const alike = [...node.querySelectorAll(held.tagName)].find((each) => nameOf(each) === nameOf(held));
+  (alike ?? node.querySelector("select") ?? node.querySelector("a[href]") ?? node.querySelector("button"))?.focus();
+}
+
+const nameOf = (node) => node.getAttribute("aria-label") ?? node.textContent;
 
 export function write(node, text) {
   const wanted = text === null || text === undefined ? "" : String(text);

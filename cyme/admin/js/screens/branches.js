@@ -4,7 +4,7 @@
    that is kept in the address, deeds in dialogs, and an unmount that ends every subscription. */
 
 import { confirm, openDialog } from "../dialog.js";
-import { fill, h } from "../dom.js";
+import { fill, h, keepFocus } from "../dom.js";
 import { bytes, duration, figure, NOTHING, percent, plural } from "../format.js";
 import { badge, button, empty, failed, link, liveFacts, notice, outside, panel, screenHead, searchBox, stateBadge, time } from "../parts.js";
 import { createTable } from "../table.js";
@@ -140,7 +140,7 @@ async function mountOne(root, { api, live, href, session, setTitle, signal }, id
     const now = row ? `${row.state} ${row.drained} ${row.accused_by} ${row.url}` : "none";
     if (now === mark) return;
     mark = now;
-    fill(buttons, row ? deeds(row, { api, session, live }) : []);
+    keepFocus(buttons, () => fill(buttons, row ? deeds(row, { api, session, live }) : []));
     fill(news, row ? story(row) : absent(id, href));
   };
   fill(place, news, parts.length > 0 && h("div", { class: "columns" }, parts.map((part) => part.panel)));

@@ -2,7 +2,7 @@
 
 import { deedButton } from "../../deed-dialogs.js";
 import { field } from "../../dialog.js";
-import { fill, h, refill, write } from "../../dom.js";
+import { fill, h, keepFocus, refill, write } from "../../dom.js";
 import { bytes, count, duration, figure, NOTHING, plural } from "../../format.js";
 import { roleRefusal } from "../../instance-deeds.js";
 import {
@@ -78,6 +78,7 @@ class InstanceScreen {
     this.panels = null;
     this.drawn = "";
     const error = context.live.failures.instances;
+    const isLeft = this.root.contains(document.activeElement);
     fill(this.root, screenHead({ title: name, back: back(context) }),
       error && error.status !== NOT_FOUND
         ? failed(error, () => context.live.reload())
@@ -86,6 +87,8 @@ class InstanceScreen {
           body: "It was deleted, or its name is another.",
           actions: [button("All instances", { run: () => context.go("instances") })],
         }));
+    // Whoever deleted it here goes on from here.
+    if (isLeft) this.root.querySelector("h1").focus({ preventScroll: true });
   }
 
   #build(row) {
@@ -197,10 +200,12 @@ class InstanceScreen {
     const refusal = roleRefusal(context.session);
     const known = context.live.queues.all().filter((queue) => queue.app === row.app).map((queue) => queue.name);
     const free = known.filter((name) => !row.queues.includes(name)).sort();
-    refill(this.chips, row.queues, () => (row.queues.length
-      ? h("ul", { class: "queue-chips" }, row.queues.map((name) => this.#queueChip(row, name, refusal)))
-      : h("p", { class: "quiet-note" }, "None but its own: it gets only what is sent to it by name.")));
-    refill(this.adder, free, () => (refusal ? h("p", { class: "quiet-note" }, refusal) : this.#queueAdder(row, free)));
+    keepFocus(this.panels.queues, () => {
+      refill(this.chips, row.queues, () => (row.queues.length
+        ? h("ul", { class: "queue-chips" }, row.queues.map((name) => this.#queueChip(row, name, refusal)))
+        : h("p", { class: "quiet-note" }, "None but its own: it gets only what is sent to it by name.")));
+      refill(this.adder, free, () => (refusal ? h("p", { class: "quiet-note" }, refusal) : this.#queueAdder(row, free)));
+    });
     this.#drawWaiting();
   }
 

@@ -149,7 +149,9 @@ class QueueScreen {
       return h("p", { class: "quiet-note" }, "Every instance of the app consumes from it, or there is none: ",
         link("create one", this.context.href("instances", { app: this.app, create: 1 })), ".");
     }
-    const choice = select({ label: "Instance that is to consume", options: others.map((row) => row.name), value: others[0].name, run: () => {} });
+    const chosen = this.panels.consumers.querySelector("select")?.value;
+    const names = others.map((row) => row.name);
+    const choice = select({ label: "Instance that is to consume", options: names, value: names.includes(chosen) ? chosen : names[0], run: () => {} });
     const add = () => this.#consumer("put", others.find((row) => row.name === choice.input.value));
     return h("div", { class: "inline-form" }, choice, button("Have it consume", { icon: "plus", run: add }));
   }
