@@ -22,7 +22,6 @@ from cyme.api.representations.deeds import Accepted, Ok
 from cyme.api.representations.workers import AppReply, Representations
 from cyme.core.access import Role
 from cyme.core.model import App
-from cyme.core.parameters import check_changes
 from cyme.runtime.service import Service
 
 
@@ -69,7 +68,7 @@ class Apps:
             timeout_s=CALL_TIMEOUT_S,
         )
         if req.is_async:
-            check_changes(changes)
+            self._service.check_change(changes, app=app, instance=None, caller=req.caller)
             accepted = Accepted(name=app, app=app)
             answer_later(resp, self._service, write, "app", accepted, location=path_of(app))
             return

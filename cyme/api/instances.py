@@ -26,7 +26,6 @@ from cyme.api.representations.events import EventReply, event_reply
 from cyme.api.representations.workers import InstanceReply, Limits, Representations, stats_reply
 from cyme.core.access import Role
 from cyme.core.model import Instance
-from cyme.core.parameters import check_changes
 from cyme.errors import InvalidRequest
 from cyme.runtime.service import Service, Standing
 
@@ -258,7 +257,7 @@ class Instances:
             timeout_s=CALL_TIMEOUT_S,
         )
         if req.is_async and name is not None:
-            check_changes(changes)
+            self._service.check_change(changes, app=app, instance=name, caller=req.caller)
             answer_later(
                 resp,
                 self._service,

@@ -214,6 +214,23 @@ def test_shows_secrets_to_those_only_who_may_write(branch: FakeBranch) -> None:
     assert shown.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    ("path", "later"), [("/foo/", "/!/foo/"), ("/foo/instances/w1/", "/foo/instances/!/w1/")]
+)
+def test_promises_nothing_in_the_background_that_the_caller_may_not_do(
+    branch: FakeBranch, path: str, later: str
+) -> None:
+    put = branch.closed.simulate_put
+    refused = put(later, json={"celery_app": "shop"}, headers=OPERATOR)
+    assert refused.status_code == 403
+    assert "role admin" in refused.json["detail"]
+    put(path, json={"celery_app": "shop"}, headers=ADMIN)
+    kept = put(later, json={"celery_app": "shop", "pool": "solo"}, headers=OPERATOR)
+    assert kept.status_code == 202, "what is so already is no change"
+    eventually(lambda: branch.client.simulate_get(path).json["pool"] == "solo")
+    assert put(later, json={"celery_app": None}, headers=OPERATOR).status_code == 403
+
+
 def test_a_masked_result_backend_overwrites_none(branch: FakeBranch) -> None:
     put = branch.client.simulate_put
     shown = put("/foo/", json={"result_backend": "redis://:s3cret@r/0"}).json["result_backend"]

@@ -13,9 +13,10 @@ from gevent.lock import BoundedSemaphore
 from cyme.core.access import Caller, Role, require
 from cyme.core.alerts import Alert
 from cyme.core.branches import BranchState
+from cyme.core.changes import spec_with, what_changed
 from cyme.core.model import App, BranchId, Broker, Instance, Queue, Record, WorkerSpec
 from cyme.core.names import RESERVED_APP_NAMES
-from cyme.core.parameters import role_needed
+from cyme.core.parameters import check_changes, role_needed
 from cyme.core.ports import (
     Clock,
     EventListeners,
@@ -264,6 +265,29 @@ class Ground:
         role, deed = role_needed(changes)
         if role > Role.OPERATOR:
             require(caller, role, deed)
+
+    def check_change(
+        self, changes: Mapping[str, object], *, app: str, instance: str | None, caller: Caller
+    ) -> None:
+        """Check what is to be written later: whoever asks is told at once what cannot be.
+
+        Args:
+            changes: Fields of ``WorkerSpec`` and ``queues``, as for a write.
+            app: The app that is to be changed, or that has the instance.
+            instance: The instance that is to be changed, None for the app itself.
+            caller: Who asks.
+
+        Raises:
+            InvalidRequest: A parameter cannot be accepted.
+            Forbidden: The caller may not do this.
+        """
+        check_changes(changes)
+        known: App | Instance | None = (
+            self._replica.app(app) if instance is None else self._replica.instance(instance)
+        )
+        before = known.spec if known is not None else WorkerSpec()
+        changed = what_changed(before, spec_with(before, changes))
+        self._allow_change(caller, {name: changes[name] for name in changed})
 
     # --- what exists ----------------------------------------------------------------------------
 
