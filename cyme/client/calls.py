@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 PAUSE_S_FIRST = 0.1
 PAUSE_S_MAX = 5.0
 
+_READS = frozenset({"GET", "HEAD"})
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 _OK_MIN, _OK_END = 200, 300
 
@@ -88,7 +89,11 @@ class Calls:
             fields["Content-Type"] = "application/json"
         if is_idempotent is None:
             is_idempotent = method in _IDEMPOTENT and not _is_conditional(fields)
-        request = Request(method, path, query_of(query or {}), fields, body, is_idempotent)
+        # Who waits longer than usual expects the answer to come late.
+        is_quick = method in _READS and timeout_s is None
+        request = Request(
+            method, path, query_of(query or {}), fields, body, is_idempotent, is_quick
+        )
         return self._until_answered(request, Deadline(timeout_s or self.timeout_s))
 
     def value(self, method: str, path: str, **options: Any) -> Any:
@@ -108,7 +113,9 @@ class Calls:
         Raises:
             ClientError: It was refused, or there is no answer.
         """
-        request = Request("GET", path, query_of(query or {}), headers or {}, is_idempotent=True)
+        request = Request(
+            "GET", path, query_of(query or {}), headers or {}, is_idempotent=True, is_quick=True
+        )
         deadline = Deadline(timeout_s or self.timeout_s)
         opened = self.transport.open(request, deadline)
         if _OK_MIN <= opened.status < _OK_END:

@@ -5,11 +5,13 @@ The laws of this file:
 * A connection serves one request at a time; threads and greenlets take their own from the pool.
 * Another branch is tried only where the first cannot have received the request, or where the
   request may be repeated. An answer, whatever it says, is an answer.
+* A read that is answered soon, if at all, moves on from a branch that says nothing for a while.
 * Every wait ends at the deadline, however slowly the bytes come.
 """
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import threading
@@ -26,11 +28,16 @@ from cyme.client.errors import BadReply, ClientError, ConnectionFailed, Timeout,
 from cyme.client.messages import Deadline, Reply, Request
 from cyme.client.timed import TimedConnection
 
+logger = logging.getLogger(__name__)
+
 CONNECT_TIMEOUT_S = 5.0
+#: A branch that says nothing for so long is passed over by a read, if there is another one.
+PATIENCE_S = 8.0
 IDLE_MAX = 8
 
 REPLY_BYTES_MAX = 256 * 1024 * 1024
 
+_SILENT = "%s said nothing for %g s; the next branch is asked"
 _USER_AGENT = "cyme-client"
 
 T = TypeVar("T")
@@ -94,27 +101,43 @@ class Connections:
 
     # --- one of several ---------------------------------------------------------------------------
 
-    def _from_any(self, request: Request, deadline: Deadline, attempt: Callable[[Address], T]) -> T:
+    def _from_any(
+        self, request: Request, deadline: Deadline, attempt: Callable[[Address, Deadline], T]
+    ) -> T:
+        """Return what the first branch answers that answers; an attempt has a time to begin to."""
         first = self._good
-        failed: ConnectionFailed | None = None
+        failed: ConnectionFailed | Timeout | None = None
         for offset in range(len(self._addresses)):
             index = (first + offset) % len(self._addresses)
             address = self._addresses[index]
             deadline.check(request, address.url)
+            is_last = offset == len(self._addresses) - 1
+            begins = deadline
+            if request.is_quick and not is_last:
+                begins = Deadline(deadline.at_most_s(PATIENCE_S))
             try:
-                answer = attempt(address)
+                answer = attempt(address, begins)
             except ConnectionFailed as exc:
                 failed = exc
                 if exc.was_sent and not request.is_idempotent:
                     raise
+                continue
+            except Timeout as exc:
+                failed = exc
+                if begins is deadline:
+                    raise
+                logger.warning(_SILENT, address.url, begins.timeout_s)
                 continue
             self._good = index
             return answer
         assert failed is not None
         raise failed
 
-    def _send_to(self, request: Request, deadline: Deadline, address: Address) -> Reply:
-        connection, response = self._ask(request, deadline, address)
+    def _send_to(
+        self, request: Request, deadline: Deadline, address: Address, begins: Deadline
+    ) -> Reply:
+        connection, response = self._ask(request, begins, address)
+        connection.deadline = deadline
         try:
             body = _read_all(response, request, deadline, address)
         except BaseException:
@@ -127,8 +150,11 @@ class Connections:
             self._keep(address, connection)
         return reply
 
-    def _open_to(self, request: Request, deadline: Deadline, address: Address) -> Streamed:
-        connection, response = self._ask(request, deadline, address)
+    def _open_to(
+        self, request: Request, deadline: Deadline, address: Address, begins: Deadline
+    ) -> Streamed:
+        connection, response = self._ask(request, begins, address)
+        connection.deadline = deadline
         return Streamed(connection, response, request, address)
 
     # --- one branch -------------------------------------------------------------------------------
@@ -341,9 +367,10 @@ def _translated(
     """Return what a program is told of an error of a connection."""
     asked, url = str(request), address.url
     if isinstance(exc, TimeoutError):
+        is_read = request.method in {"GET", "HEAD"}
+        rest = "It is busy, or stands still." if is_read else "It may still do what was asked."
         return Timeout(
-            f"{url} did not answer {asked} within {deadline.timeout_s:g} s. It may still do what "
-            "was asked.",
+            f"{url} did not answer {asked} within {deadline.timeout_s:g} s. {rest}",
             request=asked,
             url=url,
         )

@@ -24,6 +24,8 @@ class Request:
         headers: Header fields beside those that the connection itself needs.
         body: What is sent; None is nothing.
         is_idempotent: Whether twice has the effect of once, so that it may be tried again.
+        is_quick: Whether it is a read that a branch answers soon, so that another one is asked
+            where nothing comes.
     """
 
     method: str
@@ -32,6 +34,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     is_idempotent: bool = False
+    is_quick: bool = False
 
     @property
     def target(self) -> str:

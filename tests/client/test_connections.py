@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import threading
 import time
 import warnings
@@ -17,6 +18,7 @@ from cyme.client import (
     NotAuthenticated,
     NotFound,
     Timeout,
+    connections,
 )
 from cyme.client.tasks import queue_url
 from tests.api.branch import FakeBranch
@@ -30,6 +32,26 @@ def test_keeps_a_connection_for_the_next_request() -> None:
         assert client.all() == ["a"]
         assert client.all() == ["a"]
         assert server.connections == 1
+
+
+def test_a_read_moves_on_from_a_branch_that_stands_still(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connections, "PATIENCE_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as still, serving(says(["a"])) as server:
+        url = f"http://127.0.0.1:{still.getsockname()[1]}"
+        with Client(url, urls=[server.url], timeout_s=20) as client:
+            assert client.all() == ["a"]
+            assert client.url == server.url
+        assert f"{url} said nothing for 0.2 s; the next branch is asked" in caplog.messages
+        with Client(url, urls=[server.url], timeout_s=0.5) as client:
+            with pytest.raises(Timeout, match="may still do what was asked"):
+                client.add("shop")
+            with pytest.raises(Timeout):
+                client.calls.ask("GET", "/", timeout_s=0.4)
+        with Client(url, timeout_s=0.5) as client, pytest.raises(Timeout, match="stands still"):
+            client.all()
+        assert len(server.asked) == 1
 
 
 def test_threads_use_connections_of_their_own() -> None:
