@@ -80,6 +80,11 @@ class Exchange(WSGIHandler):  # type: ignore[misc] # gevent is untyped
             ]
             self.response_headers.append((b"Connection", b"close"))
         super().finalize_headers()
+        if self.command == "HEAD":
+            # It is what falcon says of a body that nobody made; a GET would have one.
+            self.response_headers = [
+                header for header in self.response_headers if header != (b"content-length", b"0")
+            ]
 
     def log_request(self) -> None:
         """Log the request at debug: no query and no queued URL, which may hold secrets."""

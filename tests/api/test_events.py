@@ -109,7 +109,9 @@ def test_asked_for_its_head_it_ends(served: Served) -> None:
     with RawClient(served.server.address) as client:
         reply = client.request("HEAD /events/ HTTP/1.1")
         assert (reply.status, reply.headers["content-type"]) == (200, "text/event-stream")
+        assert "content-length" not in reply.headers, "a stream has no length, least of all 0"
         assert client.request("GET /ping/ HTTP/1.1").status == 200
+        assert client.request("HEAD /ping/ HTTP/1.1").headers["content-length"] == "13"
 
 
 # --- the past ------------------------------------------------------------------------------------
