@@ -92,3 +92,23 @@ def test_the_local_operator_may_log_in_for_more(
     log_in(page, branch.admin_token)
     wait_live(page)
     expect(page.get_by_role("rowheader", name="admin")).to_contain_text("yours")
+
+
+def test_tabs_are_of_one_mind_about_who_is_there(
+    start_branch: StartBranch, open_page: OpenPage
+) -> None:
+    branch = start_branch()
+    page = open_page(branch, "/admin/tokens")
+    other = page.context.new_page()
+    other.goto("/admin/apps")
+    wait_live(other)
+    expect(other.get_by_label("Local operator, operator")).to_be_visible()
+    page.get_by_role("main").get_by_role("button", name="Log in with a token").click()
+    log_in(page, branch.admin_token)
+    expect(other.get_by_label("admin, admin")).to_be_visible()
+    wait_live(page)
+    page.get_by_label("admin, admin").click()
+    page.get_by_role("button", name="Log out").click()
+    expect(other.get_by_label("Local operator, operator")).to_be_visible()
+    wait_live(other)
+    expect(other).to_have_url(re.compile("/admin/apps$"))

@@ -22,6 +22,7 @@ async function start() {
   document.body.append(toastRegions());
   startKeys();
   api.onLoggedOut = () => void loggedOut();
+  session.onChanged = () => location.reload();
   addEventListener("unhandledrejection", (event) => {
     if (event.reason?.name === "AbortError" || event.reason?.status === 401) event.preventDefault();
   });

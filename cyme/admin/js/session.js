@@ -4,9 +4,13 @@
    session.may("operator")      whether the role suffices; roles: viewer, operator, admin
    session.isLoggedIn           false for the local operator of a branch that asks for no token
    await session.load()         asks the branch; throws a Problem (401: a login is needed)
-   await session.begin(token)   logs in      await session.end()   logs out */
+   await session.begin(token)   logs in      await session.end()   logs out
+   session.onChanged = () => {}   called when another tab of this browser logged in or out: the
+                                tabs share their cookie, so this one is somebody else now */
 
 import { api } from "./api.js";
+
+const tabs = new BroadcastChannel("cyme-session");
 
 const ROLES = ["viewer", "operator", "admin"];
 
@@ -18,6 +22,7 @@ class Session {
   cluster = "";
   version = "";
   isLoggedIn = false;
+  onChanged = () => {};
 
   may(role) {
     return ROLES.indexOf(this.role) >= ROLES.indexOf(role);
@@ -29,10 +34,12 @@ class Session {
 
   async begin(token) {
     this.#take(await api.post("/admin/session/", { body: { token } }));
+    tabs.postMessage("begun");
   }
 
   async end() {
     await api.delete("/admin/session/");
+    tabs.postMessage("ended");
     api.csrf = "";
     this.isLoggedIn = false;
   }
@@ -47,3 +54,5 @@ class Session {
 }
 
 export const session = new Session();
+
+tabs.onmessage = () => session.onChanged();
