@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ def test_the_help_names_every_setting(home: Path) -> None:
             assert flag in done.stdout
     assert "Examples:" in done.stdout
     assert "curl -X PUT http://localhost:8000/foo/instances/" in done.stdout
+    assert not re.search(r"default: \W*\]", done.stdout), "each default is told in words"
 
 
 def test_the_help_comes_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

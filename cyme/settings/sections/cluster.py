@@ -80,6 +80,7 @@ class ClusterSettings:
         "What this branch is or has. An instance with labels runs only on branches that have "
         "all of them. May be repeated.",
         default=(),
+        default_text="none",
     )
     capacity: int = setting(
         "capacity",
