@@ -8,6 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Route, expect
 
 from tests.browser.chromium import OpenPage
+from tests.browser.conftest import wait_live
 from tests.browser.deeds import WORKER_MS, dialog, log_in, press, queue_urls
 from tests.system.branches import Branch
 from tests.system.target import Target
@@ -153,3 +154,21 @@ def test_whoever_has_no_app_learns_what_comes_first(
     expect(page.get_by_text("new has no queue yet")).to_be_visible()
     page.get_by_role("link", name="Declare a queue").click()
     dialog(page, "Declare a queue")
+
+
+def test_the_list_of_tasks_is_held_still_while_it_is_paused(
+    workshop: Branch, open_page: OpenPage
+) -> None:
+    page = open_page(workshop)
+    page.clock.install()
+    page.goto("/admin/tasks")
+    wait_live(page)
+    with page.expect_response("**/cluster/tasks/**"):
+        page.clock.run_for(3_000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    press(page, "Pause")
+    page.clock.run_for(9_000)
+    with page.expect_response("**/cluster/tasks/**"):
+        press(page, "Resume")
+    assert len([url for url in asked if "/cluster/tasks/" in url]) == 1

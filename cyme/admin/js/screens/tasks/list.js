@@ -3,7 +3,7 @@
    /admin/tasks/?q=mail&state=FAILURE&app=shop&queue=orders */
 
 import { field } from "../../dialog.js";
-import { fill, h } from "../../dom.js";
+import { fill, h, icon, write } from "../../dom.js";
 import { duration, NOTHING } from "../../format.js";
 import { button, code, empty, failed, link, panel, screenHead, searchBox, select, time } from "../../parts.js";
 import { createTable } from "../../table.js";
@@ -35,11 +35,12 @@ class TaskList {
     this.filters = { q: "", state: "", app: "", queue: "" };
     for (const name of Object.keys(this.filters)) this.filters[name] = context.query.get(name) ?? "";
     this.follow = null;
+    this.isPaused = false;
     this.form = taskForm({ ...context, sent: (task) => this.#sent(task) });
     this.table = this.#table();
     this.#build();
     void this.#look();
-    this.timer = setInterval(() => !document.hidden && void this.#look(), LOOK_MS);
+    this.timer = setInterval(() => !document.hidden && !this.isPaused && void this.#look(), LOOK_MS);
   }
 
   close() {
@@ -53,6 +54,7 @@ class TaskList {
     const { live } = this.context;
     this.followed = h("div", { class: "task-followed", aria: { live: "polite" } });
     this.trouble = h("div", { class: "trouble" });
+    this.pause = button("Pause", { icon: "pause", small: true, title: "Hold the list still, to read it", run: () => this.#toggle() });
     const apps = live.apps.all().map((row) => row.name).sort();
     const { app } = this.filters;
     const choices = app && !apps.includes(app) ? [app, ...apps] : apps;
@@ -61,7 +63,7 @@ class TaskList {
       h("div", { class: "task-grid" },
         h("div", { class: "task-side" }, panel({ title: "Queue a URL" }, this.form.node), this.followed),
         panel({ title: "Look a task up" }, this.#lookUp(apps))),
-      panel({ title: "Recent tasks", note: "As their events told; the latest first.", flush: true },
+      panel({ title: "Recent tasks", note: "As their events told; the latest first.", flush: true, actions: [this.pause] },
         h("div", { class: "toolbar in-panel" },
           searchBox({ label: "Search tasks", value: this.filters.q, placeholder: "Id, name, exception or URL", ms: 250, run: (q) => this.#set({ q }) }),
           select({ label: "State", value: this.filters.state, options: STATES.map(([value, label]) => ({ value, label })), run: (state) => this.#set({ state }) }),
@@ -128,6 +130,13 @@ class TaskList {
     Object.assign(this.filters, changes);
     this.context.setQuery(changes);
     void this.#look();
+  }
+
+  #toggle() {
+    this.isPaused = !this.isPaused;
+    write(this.pause.querySelector(".button-label"), this.isPaused ? "Resume" : "Pause");
+    this.pause.querySelector("svg").replaceWith(icon(this.isPaused ? "play" : "pause"));
+    if (!this.isPaused) void this.#look();
   }
 
   async #look() {
