@@ -179,6 +179,27 @@ def become(uid: int | None, gid: int | None) -> None:
         take_home_of(uid)
 
 
+def check_readable(uid: int, places: Sequence[str]) -> None:
+    """Make sure that the user that this process has become can run what it runs.
+
+    Modules are loaded when they are needed, and workers run the same interpreter: where it stands
+    in a home that is closed to others, both would fail later, with a traceback.
+
+    Args:
+        uid: The user.
+        places: Files of the interpreter and of the packages.
+
+    Raises:
+        SettingsError: One of them cannot be read.
+    """
+    for place in places:
+        if not os.access(place, os.R_OK):
+            raise SettingsError(
+                f"--uid: the user {uid} may not read {place}, which a branch runs. Install Python "
+                "and Cyme where that user may read, as in /opt."
+            )
+
+
 def raise_open_files() -> int:
     """Allow this process as many open files as it may have, and return how many."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

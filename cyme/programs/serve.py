@@ -95,6 +95,8 @@ def _start(loaded: Loaded, lifetimes: Lifetimes, on_halt: Callable[[str], None])
     if listening is not None:
         lifetimes.step("", lambda: None, end=listening.close)
     daemon.become(settings.uid, settings.gid)
+    if settings.uid is not None:
+        daemon.check_readable(settings.uid, [sys.executable, os.__file__, __file__])
     return Wiring(loaded, listening, lifetimes, on_halt).start()
 
 

@@ -23,6 +23,9 @@ from cyme.errors import InvalidRequest
 
 PORT_MAX = 65535
 DEPTH_MAX = 10**12
+#: Linux keeps the numbers of users and groups in 32 bits, of which the last is none.
+_ACCOUNT_MAX = 2**32 - 2
+_ACCOUNT_DIGITS_MAX = 10
 LOOPBACK = "127.0.0.1"
 
 #: The port of the cluster's calls where none is named; its beats have the next one.
@@ -277,7 +280,7 @@ def parse_umask(text: str) -> int:
 def parse_user(text: str) -> int:
     """Read the name or the number of a user of this machine."""
     if text.isascii() and text.isdigit():
-        return int(text)
+        return _account_number(text)
     try:
         return pwd.getpwnam(text).pw_uid
     except KeyError:
@@ -287,11 +290,17 @@ def parse_user(text: str) -> int:
 def parse_group(text: str) -> int:
     """Read the name or the number of a group of this machine."""
     if text.isascii() and text.isdigit():
-        return int(text)
+        return _account_number(text)
     try:
         return grp.getgrnam(text).gr_gid
     except KeyError:
         raise ValueError(f"there is no group {text!r} on this machine") from None
+
+
+def _account_number(text: str) -> int:
+    if len(text) > _ACCOUNT_DIGITS_MAX or int(text) > _ACCOUNT_MAX:
+        raise ValueError(f"{text!r} is no number of an account; these end at {_ACCOUNT_MAX}")
+    return int(text)
 
 
 def seconds(least: float, most: float) -> Kind:

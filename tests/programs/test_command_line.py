@@ -91,6 +91,8 @@ def test_it_runs_from_a_checkout(home: Path, script: str) -> None:
         (["--loglevel", "loud"], ["--loglevel: 'loud' is not a log level"]),
         (["--id", "../x"], ["--id: '../x' is not a name"]),
         (["--uid", "nobody-here"], ["--uid: there is no user 'nobody-here'"]),
+        (["--uid", "4294967295"], ["--uid: '4294967295' is no number of an account"]),
+        (["--gid", "9" * 5000], ["--gid: '999", "is no number of an account"]),
         (["--umask", "9"], ["--umask: '9' is not a file mode mask"]),
         (["--config", "missing.toml"], ["missing.toml cannot be read: No such file"]),
         (["--restarts-max", "-1"], ["--restarts-max: '-1' is not a whole number"]),

@@ -45,6 +45,25 @@ def test_it_becomes_another_user_for_good(home: Path) -> None:
 
 
 @needs_root
+def test_a_user_who_may_not_read_what_a_branch_runs_is_told_so(home: Path) -> None:
+    closed, opened = home / "closed", home / "opened"
+    home.chmod(0o755)
+    for place, mode in ((closed, 0o700), (opened, 0o755)):
+        place.mkdir()
+        (place / "os.py").touch()
+        place.chmod(mode)
+    said = in_a_process(
+        home,
+        f"daemon.become({NOBODY}, None)\n"
+        f"places = [{str(opened / 'os.py')!r}, {str(closed / 'os.py')!r}]\n"
+        f"daemon.check_readable({NOBODY}, places[:1])\n"
+        f"try: daemon.check_readable({NOBODY}, places)\n"
+        "except Exception as exc: print(exc)\n",
+    )
+    assert f"--uid: the user {NOBODY} may not read {closed / 'os.py'}" in said
+
+
+@needs_root
 def test_a_user_without_an_entry_needs_a_group(home: Path) -> None:
     said = in_a_process(
         home,
