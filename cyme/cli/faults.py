@@ -22,6 +22,7 @@ _SPELLINGS = (
      "'cyme login' keeps one, CYME_TOKEN has one for this once."),
     (r"'cyme-branch token list' shows which are known",
      "'cyme context show' tells where it is from, 'cyme-branch token list' which are known"),
+    (r", as in /[^/ ]+/queue/[^/ ]+/(http\S+)", r", as \1"),
     (r"with ca=", "with CYME_CA, or --ca of 'cyme context set'"),
     (r"give token= instead", "'cyme login' keeps a token"),
     (r"(?:give|say) force=true", "say --force"),

@@ -155,6 +155,14 @@ def test_what_others_depend_on_is_deleted_with_force(cli: Cli, branch: FakeBranc
     assert shown(branch, "/") == []
 
 
+def test_what_is_no_url_is_told_in_the_words_of_the_command(cli: Cli) -> None:
+    cli("create", "app", "shop")
+    cli("create", "queue", "orders", "-a", "shop")
+    ran = cli("queue", "shop", "orders", "shop.example/x", code=Exit.USAGE)
+    assert "must begin with http:// or https://, as http://host/path?query" in ran.err
+    assert "/shop/queue/" not in ran.err
+
+
 def test_a_typo_in_set_creates_nothing(cli: Cli, branch: FakeBranch) -> None:
     cli("create", "app", "shop")
     assert "Did you mean 'shop'?" in cli("set", "app", "shpo", "pool=solo", code=3).err
