@@ -188,3 +188,9 @@ def test_a_moment_says_in_which_zone_it_is(page: Page) -> None:
                  .formatToParts(1795301060000).find((part) => part.type === 'timeZoneName').value"""
         )
     )
+
+
+def test_whoever_logs_out_is_in_no_trouble(page: Page) -> None:
+    kinds = ["session.ended", "instance.killed", "worker.ended", "instance.failed", "session.began"]
+    tones = ask(page, "event-row", "given.map((kind) => m.toneOfKind(kind))", kinds)
+    assert tones == ["info", "warn", "warn", "bad", "info"]

@@ -9,7 +9,7 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.chromium import OpenPage
 from tests.browser.conftest import wait_live
-from tests.browser.deeds import WORKER_MS, dialog, log_in, press, queue_urls
+from tests.browser.deeds import GO, WORKER_MS, dialog, log_in, press, queue_urls
 from tests.system.branches import Branch
 from tests.system.target import Target
 
@@ -172,3 +172,19 @@ def test_the_list_of_tasks_is_held_still_while_it_is_paused(
     with page.expect_response("**/cluster/tasks/**"):
         press(page, "Resume")
     assert len([url for url in asked if "/cluster/tasks/" in url]) == 1
+
+
+def test_why_a_task_failed_is_told_where_its_result_is_kept_elsewhere(
+    workshop: Branch, open_page: OpenPage
+) -> None:
+    uuid = "faa20e2c-4c04-4350-9588-9a990725f2cc"
+    seen = {"uuid": uuid, "name": "shop.sell", "app": "shop", "instance": "seller", "queue": None,
+            "state": "FAILURE", "at": "2026-01-01T00:00:00Z", "runtime_s": None, "url": None,
+            "exception": "ValueError('no stock of <b>tea</b>')", "retries": 0}  # fmt: skip
+    workshop.put("/sold/")
+    page = open_page(workshop, "/admin/about")
+    page.watch.allow("reply: .*wait/.*: 504")  # type: ignore[attr-defined]
+    page.route("**/cluster/tasks/?q=*", lambda route: route.fulfill(json=[seen]))
+    page.evaluate(GO, f"/admin/tasks/sold/{uuid}")
+    expect(page.get_by_text("ValueError('no stock of <b>tea</b>')")).to_be_visible()
+    expect(page.locator(".task-state")).to_have_text("failed")

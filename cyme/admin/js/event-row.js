@@ -10,7 +10,8 @@ import { h } from "./dom.js";
 import { badge, link, time } from "./parts.js";
 
 const BAD = /\.(disabled|failed|lost|unresponsive|rejected)$|alert/;
-const WARN = /\.(suspect|backoff|ended|killed|exited|retried|revoked|forgotten|left|drained|unknown)$/;
+/** Whoever logs out, or is away for long, is in no trouble. */
+const WARN = /(?<!^session)\.(suspect|backoff|ended|killed|exited|retried|revoked|forgotten|left|drained|unknown)$/;
 /** Kinds that are about somebody, whatever branch they name. */
 const NAMED = /^(token|session)\./;
 const GOOD = /\.(running|started|revived|joined|succeeded|created|adopted|alive|cleared)$/;

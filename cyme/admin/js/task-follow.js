@@ -108,12 +108,15 @@ export class TaskFollow {
     const rows = [["Task", h("code", { class: "wrap-anywhere" }, this.uuid)]];
     if (seen) {
       rows.push(
+        seen.app ? ["App", link(seen.app, href("apps", seen.app))] : null,
         seen.name ? ["Name", h("code", { class: "wrap-anywhere" }, seen.name)] : null,
         seen.queue ? ["Queue", this.app ? link(seen.queue, href("queues", this.app, seen.queue)) : seen.queue] : null,
         seen.instance ? ["Instance", link(seen.instance, href("instances", seen.instance))] : null,
         seen.url ? ["URL", h("span", { class: "mono wrap-anywhere" }, seen.url)] : null,
         ["Heard of", time(seen.at)],
         seen.runtime_s === null || seen.runtime_s === undefined ? null : ["Took", duration(seen.runtime_s)],
+        // The result tells it at length; there is none where an app keeps its results elsewhere.
+        seen.exception && !this.hasResult ? ["Failed with", h("span", { class: "problem-text" }, seen.exception)] : null,
         seen.retries ? ["Tried again", `${seen.retries} times`] : null,
       );
     }
@@ -122,6 +125,7 @@ export class TaskFollow {
 
   async #end(result) {
     this.state = result.state;
+    this.hasResult = true;
     try {
       this.sighting = (await this.#seen()) ?? this.sighting;
     } catch {
