@@ -342,10 +342,14 @@ def test_does_its_work_where_it_can_print_nothing(
 
 
 def in_shell(line: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a line of the shell says, in which it is ``$@``."""
+    """Run the command as a line of the shell says, in which it is ``$@``.
+
+    It is not measured: what it covers would have to be written where nothing can be.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     return subprocess.run(
         ["sh", "-c", line, "sh", sys.executable, "-m", "cyme.cli", *words],
-        env={**os.environ, "PYTHONUNBUFFERED": "", **variables},
+        env={**kept, "PYTHONUNBUFFERED": "", **variables},
         capture_output=True,
         text=True,
         check=False,
