@@ -133,12 +133,20 @@ class Branch:
             [
                 *(sys.executable, "-m", "cyme", "broker", "stop"),
                 *("--state-dir", str(self.directory.parent / "state")),
+                *self._cluster(),
             ],
             capture_output=True,
             check=False,
             timeout=STOP_TIMEOUT_S,
             env=clean_environment(self.directory.parent),
         )
+
+    def _cluster(self) -> tuple[str, ...]:
+        """Return the option that names its cluster, if it was given one: each has a broker."""
+        if "--cluster" not in self.arguments:
+            return ()
+        at = self.arguments.index("--cluster")
+        return self.arguments[at : at + 2]
 
     def end(self) -> None:
         """End it and its workers, be it paused or not; a broker that it shares stays."""
