@@ -15,6 +15,8 @@ import pytest
 
 from cyme.cli.contexts import Config, Context, read_config, write_config
 from cyme.cli.exits import Exit
+from cyme.cli.faults import told
+from cyme.client.errors import ConnectionFailed
 from cyme.programs.registry import Registration, RunningBranch, start_mark
 from tests.api.branch import ADMIN, OPERATOR, VIEWER, FakeBranch
 from tests.cli.conftest import Cli, served
@@ -329,6 +331,14 @@ def test_a_disk_that_is_full_is_told(
     ran = in_shell(full, *words.split(), OUT=str(tmp_path / "out"))
     assert ran.returncode == Exit.FAILED
     assert ran.stderr == f"cyme: What it prints cannot be written: {why}.\n"
+
+
+def test_a_certificate_that_is_not_trusted_is_told_in_the_words_of_the_command() -> None:
+    refused = ConnectionFailed("It is not trusted. Name the authority that signed it with ca=.")
+    assert told(refused) == (
+        "It is not trusted. Name the authority that signed it with CYME_CA, or --ca of "
+        "'cyme context set'."
+    )
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])

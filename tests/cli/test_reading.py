@@ -173,6 +173,15 @@ def test_events_are_those_of_a_branch(cli: Cli) -> None:
     assert cli("get", "events", "--branch", "branch2").out == ""
 
 
+def test_a_queue_chooses_its_consumers_and_no_other_of_their_instances(
+    cli: Cli, branch: FakeBranch
+) -> None:
+    branch.client.simulate_put("/shop/queues/mails/")
+    branch.client.simulate_put("/shop/instances/w1/queues/mails/")
+    lines = cli("get", "consumers", "--queue", "mails").lines
+    assert [line.split()[:2] for line in lines[1:]] == [["w1", "mails"]]
+
+
 def test_lists_what_else_there_is(cli: Cli, branch: FakeBranch) -> None:
     assert cli("get", "apps", "-o", "name").lines == ["app/blog", "app/shop"]
     branch.watching.told = (

@@ -31,7 +31,7 @@ class TaskGateway(Protocol):
 
         Raises:
             BrokerUnavailable: The broker cannot be reached, or hangs.
-            BrokerRefused: The broker refuses the queue's declaration.
+            BrokerRefused: The broker refuses the queue's declaration, or the message.
         """
 
     def outcome(
